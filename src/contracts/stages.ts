@@ -1,0 +1,104 @@
+import type { ChatMessage } from './engine.ts'
+import type { ErrorShape } from './error-shape.ts'
+import type { Exchange, FrontierRequest } from './frontier.ts'
+import type { Cost, Reason, Settled } from './outcome.ts'
+import type { Part, Source } from './part.ts'
+import type { Score } from './score.ts'
+import type { Signals } from './signals.ts'
+import type { Draft, Rung, Task } from './task.ts'
+
+/** `device`: never leaves. `frontier`: must go out. `auto`: the score decides. */
+export type Privacy = 'device' | 'auto' | 'frontier'
+
+export interface RunOptions {
+  readonly thread?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly privacy?: Privacy | undefined
+  /** `false`: neither read nor write the cache. */
+  readonly cache?: boolean | undefined
+}
+
+/** One request on its way, after the task stage. */
+export interface Request<I, O> {
+  readonly id: string
+  readonly task: Task<I, O>
+  readonly input: I
+  readonly history: readonly ChatMessage[]
+  /** Exact cache key. */
+  readonly key: string
+  readonly options: RunOptions
+  readonly signal: AbortSignal
+}
+
+export type Route =
+  | { readonly open: true }
+  | {
+      readonly open: false
+      readonly code: 'must-stay-on-device' | 'must-go-out' | 'offline' | 'budget-spent' | 'device-not-capable'
+      readonly why: string
+    }
+
+/** Hard rules, before any score: which ways out are open at all. */
+export interface Gates {
+  readonly device: Route
+  readonly frontier: Route
+}
+
+/** A redacted request, and how to put the taken-out values back into the answer. */
+export interface Redacted {
+  readonly messages: readonly ChatMessage[]
+  /** Kind -> how many values were replaced. */
+  readonly counts: Readonly<Record<string, number>>
+  readonly restore: (text: string) => string
+}
+
+export interface RungRun {
+  readonly draft: Draft
+  readonly source: Source
+}
+
+/** What is written after the answer is out. */
+export interface Settlement<I, O> {
+  readonly request: Request<I, O>
+  readonly settled: Settled
+  readonly reason: Reason
+  readonly value?: O | undefined
+  readonly source?: Source | undefined
+  readonly cost: Cost
+  /** The device answers that were judged, for the calibrators. */
+  readonly judged: readonly { readonly rung: string; readonly signals: Signals }[]
+  readonly sent?:
+    | {
+        readonly redacted: Redacted['counts']
+        readonly exchange: Exchange
+        readonly tokens: { readonly prompt: number; readonly completion: number }
+        readonly model?: string | undefined
+        readonly ok: boolean
+      }
+    | undefined
+}
+
+/** The stages of the pipeline, as they are handed to it. Each can be replaced by a fake; none calls another. */
+export interface Stages {
+  readonly cache: {
+    lookup(key: string): Promise<{ readonly value: unknown; readonly source: Source; readonly createdAt: number } | undefined>
+  }
+  readonly gates: (request: Request<unknown, unknown>) => Promise<Gates>
+  readonly rungs: {
+    /** Why this rung cannot run now, if so (no model for its kind, out of memory, …). */
+    unable(rung: Rung<unknown>): string | undefined
+    run<I>(request: Request<I, unknown>, rung: Rung<I>, onText: (text: string) => void): Promise<RungRun>
+    repair<I>(request: Request<I, unknown>, rung: Rung<I>, draft: Draft, problem: string): Promise<RungRun>
+  }
+  readonly score: (request: Request<unknown, unknown>, rung: string, signals: Signals) => Promise<Score>
+  readonly redact: (messages: readonly ChatMessage[]) => Redacted
+  readonly frontier: (request: FrontierRequest, signal: AbortSignal, exchange: Exchange) => AsyncIterable<Part>
+  readonly outbox: (request: Request<unknown, unknown>, escalation: FrontierRequest) => Promise<void>
+  readonly price: (tokens: { readonly prompt: number; readonly completion: number }) => {
+    readonly money: number
+    readonly currency: string
+  }
+  /** Thread, cache, outcomes, ledger, log. What fails is returned, not thrown. */
+  readonly persist: (settlement: Settlement<unknown, unknown>) => Promise<readonly ErrorShape[]>
+  readonly now: () => number
+}
