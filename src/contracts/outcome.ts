@@ -5,29 +5,28 @@ import type { Score } from './score.ts'
 /** How a request ends. */
 export type Settled = 'device' | 'frontier' | 'cache' | 'fallback' | 'queued' | 'refused'
 
+/** Why the way to the frontier was closed, or ended without a good answer. */
+export type NoFrontier =
+  | 'must-stay-on-device'
+  | 'no-frontier'
+  | 'offline'
+  | 'budget-spent'
+  | 'frontier-unreachable'
+  | 'frontier-failed'
+
+/** `kept`: a valid device answer above the threshold, because nothing better could be had and the task allows it. */
 export type ReasonCode =
   | 'cache-exact'
   | 'score-within-threshold'
   | 'score-unknown-kept'
-  | 'must-stay-on-device'
+  | 'must-go-out'
   | 'score-above-threshold'
   | 'score-unknown-escalated'
-  | 'must-go-out'
   | 'device-answer-invalid'
   | 'device-failed'
   | 'device-not-capable'
-  | 'kept-frontier-unreachable'
-  | 'fallback-frontier-unreachable'
-  | 'fallback-frontier-failed'
-  | 'fallback-must-stay-on-device'
-  | 'queued-offline'
-  | 'queued-frontier-unreachable'
-  | 'refused-offline'
-  | 'refused-frontier-failed'
-  | 'refused-must-stay-on-device'
-  | 'refused-budget-spent'
   | 'refused-invalid-input'
-  | 'fallback-budget-spent'
+  | `${'kept' | 'queued' | 'fallback' | 'refused'}-${NoFrontier}`
 
 /** Why a request settled as it did: a code for programs, a plain sentence for people. */
 export interface Reason {

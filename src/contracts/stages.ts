@@ -30,13 +30,10 @@ export interface Request<I, O> {
   readonly signal: AbortSignal
 }
 
-export type Route =
-  | { readonly open: true }
-  | {
-      readonly open: false
-      readonly code: 'must-stay-on-device' | 'must-go-out' | 'offline' | 'budget-spent' | 'device-not-capable'
-      readonly why: string
-    }
+export type RouteCode = 'must-stay-on-device' | 'must-go-out' | 'no-frontier' | 'offline' | 'budget-spent' | 'device-not-capable'
+
+/** A way that is open, or closed for a reason: `why` is a sentence for people. */
+export type Route = { readonly open: true } | { readonly open: false; readonly code: RouteCode; readonly why: string }
 
 /** Hard rules, before any score: which ways out are open at all. */
 export interface Gates {
