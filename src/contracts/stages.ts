@@ -18,16 +18,23 @@ export interface RunOptions {
   readonly cache?: boolean | undefined
 }
 
-/** One request on its way, after the task stage. */
-export interface Request<I, O> {
+/** One request on its way, as the stages see it: they need not know its types. */
+export interface RequestFacts {
   readonly id: string
-  readonly task: Task<I, O>
-  readonly input: I
+  readonly task: { readonly name: string; readonly version: number; readonly hash: string; readonly cacheable: boolean }
+  readonly input: unknown
+  /** Earlier turns of the thread, oldest first. */
   readonly history: readonly ChatMessage[]
   /** Exact cache key. */
   readonly key: string
   readonly options: RunOptions
   readonly signal: AbortSignal
+}
+
+/** One request on its way, after the task stage. */
+export interface Request<I, O> extends RequestFacts {
+  readonly task: Task<I, O>
+  readonly input: I
 }
 
 export type RouteCode = 'must-stay-on-device' | 'must-go-out' | 'no-frontier' | 'offline' | 'budget-spent' | 'device-not-capable'
@@ -55,11 +62,13 @@ export interface RungRun {
 }
 
 /** What is written after the answer is out. */
-export interface Settlement<I, O> {
-  readonly request: Request<I, O>
+export interface Settlement {
+  readonly request: RequestFacts
   readonly settled: Settled
   readonly reason: Reason
-  readonly value?: O | undefined
+  readonly value?: unknown
+  /** What the thread remembers of it; empty where there is no value. */
+  readonly turn: readonly ChatMessage[]
   readonly source?: Source | undefined
   readonly cost: Cost
   /** The device answers that were judged, for the calibrators. */
@@ -80,22 +89,22 @@ export interface Stages {
   readonly cache: {
     lookup(key: string): Promise<{ readonly value: unknown; readonly source: Source; readonly createdAt: number } | undefined>
   }
-  readonly gates: (request: Request<unknown, unknown>) => Promise<Gates>
+  readonly gates: (request: RequestFacts) => Promise<Gates>
   readonly rungs: {
     /** Why this rung cannot run now, if so (no model for its kind, out of memory, …). */
     unable(rung: Rung<unknown>): string | undefined
-    run<I>(request: Request<I, unknown>, rung: Rung<I>, onText: (text: string) => void): Promise<RungRun>
-    repair<I>(request: Request<I, unknown>, rung: Rung<I>, draft: Draft, problem: string): Promise<RungRun>
+    run<I>(request: RequestFacts, input: I, rung: Rung<I>, onText: (text: string) => void): Promise<RungRun>
+    repair<I>(request: RequestFacts, input: I, rung: Rung<I>, draft: Draft, problem: string): Promise<RungRun>
   }
-  readonly score: (request: Request<unknown, unknown>, rung: string, signals: Signals) => Promise<Score>
+  readonly score: (request: RequestFacts, rung: string, signals: Signals) => Promise<Score>
   readonly redact: (messages: readonly ChatMessage[]) => Redacted
   readonly frontier: (request: FrontierRequest, signal: AbortSignal, exchange: Exchange) => AsyncIterable<Part>
-  readonly outbox: (request: Request<unknown, unknown>, escalation: FrontierRequest) => Promise<void>
+  readonly outbox: (request: RequestFacts, escalation: FrontierRequest) => Promise<void>
   readonly price: (tokens: { readonly prompt: number; readonly completion: number }) => {
     readonly money: number
     readonly currency: string
   }
   /** Thread, cache, outcomes, ledger, log. What fails is returned, not thrown. */
-  readonly persist: (settlement: Settlement<unknown, unknown>) => Promise<readonly ErrorShape[]>
+  readonly persist: (settlement: Settlement) => Promise<readonly ErrorShape[]>
   readonly now: () => number
 }
