@@ -93,7 +93,7 @@ export interface Stages {
   readonly rungs: {
     /** Why this rung cannot run now, if so (no model for its kind, out of memory, …). */
     unable(rung: Rung<unknown>): string | undefined
-    run<I>(request: RequestFacts, input: I, rung: Rung<I>, onText: (text: string) => void): Promise<RungRun>
+    run<I>(request: RequestFacts, input: I, rung: Rung<I>, onText: (source: Source, text: string) => void): Promise<RungRun>
     repair<I>(request: RequestFacts, input: I, rung: Rung<I>, draft: Draft, problem: string): Promise<RungRun>
   }
   readonly score: (request: RequestFacts, rung: string, signals: Signals) => Promise<Score>
