@@ -4,6 +4,9 @@ import type { LoadProgress, LoadReport } from './models.ts'
 import type { Part } from './part.ts'
 import type { CandidateScore } from './signals.ts'
 
+/** The version of this file that both sides are built for: each names it in a constant of this type, so that they cannot drift apart unseen. */
+export type WireApi = 1
+
 /** What one worker does. Generation and embedding run in separate workers, so that one never waits for the other. */
 export type WorkerKind = 'generate' | 'embed'
 
