@@ -2,7 +2,7 @@ import type { FrontierRequest } from './contracts/frontier.ts'
 import type { NoFrontier, Outcome, Reason } from './contracts/outcome.ts'
 import type { Source } from './contracts/part.ts'
 import type { Score } from './contracts/score.ts'
-import type { Gates, Redacted, Request, RouteCode, Settlement, Stages } from './contracts/stages.ts'
+import type { Gates, Redacted, Request, RouteCode, RungName, Settlement, Stages } from './contracts/stages.ts'
 import type { Draft, Rung, Task, WhenUnreachable } from './contracts/task.ts'
 import { fromShape, toShape } from './errors/shape.ts'
 import { throwIfAborted } from './utils/deadline.ts'
@@ -66,7 +66,7 @@ interface Way<I, O> {
   readonly stages: Stages
   readonly log: RequestLog
   readonly screen: Screen
-  readonly judged: { readonly rung: string; readonly signals: Draft['signals'] }[]
+  readonly judged: { readonly rung: RungName; readonly signals: Draft['signals'] }[]
   sent?: Settlement['sent']
 }
 
@@ -160,7 +160,8 @@ async function tryRung<I, O>(way: Way<I, O>, rung: Rung<I>, gates: Gates): Promi
       checked = await check(way, run.draft.parsed)
     }
     const { source, draft } = run
-    judged.push({ rung: rung.id, signals: draft.signals })
+    const { id, kind } = rung
+    judged.push({ rung: { id, kind }, signals: draft.signals })
     if (!checked.ok)
       return {
         enough: false,
@@ -168,7 +169,7 @@ async function tryRung<I, O>(way: Way<I, O>, rung: Rung<I>, gates: Gates): Promi
       }
     const score = await log.step(
       'score',
-      () => stages.score(request, rung.id, draft.signals),
+      () => stages.score(request, { id, kind }, draft.signals),
       (read) => (read.known ? `${read.value.toFixed(3)} against ${read.threshold.value.toFixed(3)}` : 'unknown'),
     )
     return weigh(task, { value: checked.value, source, score })

@@ -56,6 +56,9 @@ export interface Redacted {
   readonly restore: (text: string) => string
 }
 
+/** A rung without its types: what calibration keys are made of. */
+export type RungName = Pick<Rung<unknown>, 'id' | 'kind'>
+
 export interface RungRun {
   readonly draft: Draft
   readonly source: Source
@@ -72,7 +75,7 @@ export interface Settlement {
   readonly source?: Source | undefined
   readonly cost: Cost
   /** The device answers that were judged, for the calibrators. */
-  readonly judged: readonly { readonly rung: string; readonly signals: Signals }[]
+  readonly judged: readonly { readonly rung: RungName; readonly signals: Signals }[]
   readonly sent?:
     | {
         readonly redacted: Redacted['counts']
@@ -96,7 +99,7 @@ export interface Stages {
     run<I>(request: RequestFacts, input: I, rung: Rung<I>, onText: (source: Source, text: string) => void): Promise<RungRun>
     repair<I>(request: RequestFacts, input: I, rung: Rung<I>, draft: Draft, problem: string): Promise<RungRun>
   }
-  readonly score: (request: RequestFacts, rung: string, signals: Signals) => Promise<Score>
+  readonly score: (request: RequestFacts, rung: RungName, signals: Signals) => Promise<Score>
   readonly redact: (messages: readonly ChatMessage[]) => Redacted
   readonly frontier: (request: FrontierRequest, signal: AbortSignal, exchange: Exchange) => AsyncIterable<Part>
   readonly outbox: (request: RequestFacts, escalation: FrontierRequest) => Promise<void>

@@ -1,0 +1,50 @@
+/** How long one measurement counts, in milliseconds. */
+const FRESH = 10_000
+
+export interface ConnectivityOptions {
+  /** Asks the gateway; true if it answers. */
+  readonly probe: (signal: AbortSignal) => Promise<boolean>
+  /** `navigator.onLine`: false is believed at once, true is measured. */
+  readonly onLine: () => boolean
+  readonly now: () => number
+  readonly probeTimeout?: number | undefined
+}
+
+export interface Connectivity {
+  /** Whether the gateway can be reached: measured, at most every ten seconds. Never rejects. */
+  online(): Promise<boolean>
+  /** What a real exchange just showed, which is better than any probe. */
+  saw(reachable: boolean): void
+  /** The app's own switch: `false` is offline whatever is measured; `undefined` measures again. */
+  force(online: false | undefined): void
+}
+
+/** Online as a measurement of the gateway, since `navigator.onLine` knows only of the cable. */
+export function createConnectivity({ probe, onLine, now, probeTimeout = 3000 }: ConnectivityOptions): Connectivity {
+  let forced: false | undefined
+  let last: { readonly at: number; readonly reachable: boolean } | undefined
+  let running: Promise<boolean> | undefined
+
+  async function measure(): Promise<boolean> {
+    const reachable = await probe(AbortSignal.timeout(probeTimeout)).catch(() => false)
+    last = { at: now(), reachable }
+    running = undefined
+    return reachable
+  }
+
+  return {
+    async online() {
+      if (forced === false || !onLine()) return false
+      if (last !== undefined && now() - last.at < FRESH) return last.reachable
+      running ??= measure()
+      return running
+    },
+    saw(reachable) {
+      last = { at: now(), reachable }
+    },
+    force(online) {
+      forced = online
+      last = undefined
+    },
+  }
+}
