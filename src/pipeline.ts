@@ -2,30 +2,29 @@ import type { FrontierRequest } from './contracts/frontier.ts'
 import type { NoFrontier, Outcome, Reason } from './contracts/outcome.ts'
 import type { Source } from './contracts/part.ts'
 import type { Score } from './contracts/score.ts'
-import type { Gates, Redacted, Request, RouteCode, RungName, Settlement, Stages } from './contracts/stages.ts'
+import type { Gates, Order, Redacted, Request, RouteCode, RungName, Settlement, Stages } from './contracts/stages.ts'
 import type { Draft, Rung, Task, WhenUnreachable } from './contracts/task.ts'
 import { fromShape, toShape } from './errors/shape.ts'
 import { throwIfAborted } from './utils/deadline.ts'
 import { judge, type Checked } from './utils/judge.ts'
 import { RequestLog } from './utils/request-log.ts'
+import { runRung } from './utils/run-rung.ts'
 import { Screen, type Shown } from './utils/screen.ts'
 
 /**
- * The way of one request, top to bottom: cache, gates, the device's rungs with checks and score, the frontier, and what is left
- * when neither will do. Resolves with an outcome whatever happens; rejects only with AbortError, when the caller aborts.
+ * The way of one request, top to bottom: task, cache, gates, the device's rungs with checks and score, the frontier, and what is
+ * left when neither will do. Resolves with an outcome whatever happens; rejects only with AbortError, when the caller aborts.
  *
  * `show` gets text once nothing can turn it down any more: live where the task has no checks and no other source may follow,
  * else in one piece when the request settles.
  */
-export async function settle<I, O>(request: Request<I, O>, stages: Stages, show: (part: Shown) => void): Promise<Outcome<O>> {
-  const { task } = request
-  const way: Way<I, O> = {
-    request,
-    stages,
-    log: new RequestLog(stages.now, stages.price),
-    screen: new Screen(request.id, show),
-    judged: [],
-  }
+export async function settle<I, O>(order: Order<I, O>, stages: Stages, show: (part: Shown) => void): Promise<Outcome<O>> {
+  const log = new RequestLog(stages.now, stages.price)
+
+  // The task: a valid input, with its thread and its key.
+  const prepared = await prepare(order, stages, log)
+  if ('code' in prepared) return refuse(order, log, prepared)
+  const way: Way<I, O> = { request: prepared, stages, log, screen: new Screen(order.id, show), judged: [] }
 
   // Answered before?
   const hit = await lookUp(way)
@@ -37,7 +36,7 @@ export async function settle<I, O>(request: Request<I, O>, stages: Stages, show:
   // The device's rungs, smallest first: the first answer that is good enough settles.
   let reason: Reason = gates.device.open ? NO_RUNG : { code: onward(gates.device.code), text: gates.device.why }
   let spare: Judged<O> | undefined
-  for (const rung of gates.device.open ? task.rungs : []) {
+  for (const rung of gates.device.open ? order.task.rungs : []) {
     const verdict = await tryRung(way, rung, gates)
     if (verdict.enough) return end(way, { settled: 'device', ...verdict.answer, reason: verdict.reason })
     reason = verdict.reason
@@ -93,6 +92,21 @@ type Ending<O> = { readonly reason: Reason; readonly score?: Score | undefined }
 const ANSWERED_BEFORE: Reason = { code: 'cache-exact', text: 'The same request was answered before.' }
 const NO_RUNG: Reason = { code: 'device-not-capable', text: 'The task has no device rung.' }
 
+async function prepare<I, O>(order: Order<I, O>, stages: Stages, log: RequestLog): Promise<Request<I, O> | Reason> {
+  try {
+    const prepared = await log.step(
+      'task',
+      () => stages.prepare(order),
+      ({ ok }) => (ok ? `${order.task.name}@${order.task.version}` : 'invalid input'),
+    )
+    if (prepared.ok) return prepared.request
+    return { code: 'refused-invalid-input', text: `The input does not fit the task: ${prepared.problem}` }
+  } catch (error) {
+    throwIfAborted(order.signal)
+    return { code: 'refused-thread-unreadable', text: 'The thread of this request could not be read.', error: toShape(error) }
+  }
+}
+
 async function lookUp<I, O>({ request, stages, log }: Way<I, O>): Promise<{ value: O; source: Source } | undefined> {
   if (!request.task.cacheable || request.options.cache === false) return undefined
   try {
@@ -133,7 +147,7 @@ async function passGates<I, O>({ request, stages, log }: Way<I, O>): Promise<Gat
 
 async function tryRung<I, O>(way: Way<I, O>, rung: Rung<I>, gates: Gates): Promise<Verdict<O>> {
   const { request, stages, log, screen, judged } = way
-  const { task, input } = request
+  const { task } = request
   const unable = stages.rungs.unable(rung)
   if (unable !== undefined) {
     log.note('rung', `${rung.id}: skipped`)
@@ -141,24 +155,7 @@ async function tryRung<I, O>(way: Way<I, O>, rung: Rung<I>, gates: Gates): Promi
   }
   try {
     const live = showsLive(task, gates)
-    let run = await log.step(
-      'rung',
-      () => stages.rungs.run(request, input, rung, (source, text) => live && screen.delta(source, text)),
-      () => rung.id,
-    )
-    log.ranOnDevice(run.draft.usage)
-    let checked = await check(way, run.draft.parsed)
-    if (!checked.ok && rung.repair !== undefined) {
-      const { draft } = run
-      const { problem } = checked
-      run = await log.step(
-        'rung',
-        () => stages.rungs.repair(request, input, rung, draft, problem),
-        () => `${rung.id}: repaired`,
-      )
-      log.ranOnDevice(run.draft.usage)
-      checked = await check(way, run.draft.parsed)
-    }
+    const { run, checked } = await runRung(request, rung, stages.rungs, log, (source, text) => live && screen.delta(source, text))
     const { source, draft } = run
     const { id, kind } = rung
     judged.push({ rung: { id, kind }, signals: draft.signals })
@@ -360,6 +357,13 @@ function end<I, O>(way: Way<I, O>, ending: Ending<O>): Outcome<O> {
   return answered
     ? { ...common, settled: ending.settled, value: ending.value, source: ending.source }
     : { ...common, settled: ending.settled }
+}
+
+/** A request that never was one: nothing ran, so there is nothing to write. */
+function refuse<I, O>(order: Order<I, O>, log: RequestLog, reason: Reason): Outcome<O> {
+  const { id, task } = order
+  const cost = log.cost({ prompt: 0, answer: 0 })
+  return { id, task: task.name, settled: 'refused', reason, score: 'unknown', trace: log.trace, cost, done: Promise.resolve([]) }
 }
 
 function check<I, O>({ request, log }: Way<I, O>, parsed: Draft['parsed']): Promise<Checked<O>> {

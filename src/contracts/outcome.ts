@@ -26,6 +26,7 @@ export type ReasonCode =
   | 'device-failed'
   | 'device-not-capable'
   | 'refused-invalid-input'
+  | 'refused-thread-unreadable'
   | `${'kept' | 'queued' | 'fallback' | 'refused'}-${NoFrontier}`
 
 /** Why a request settled as it did: a code for programs, a plain sentence for people. */

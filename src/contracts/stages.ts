@@ -18,6 +18,15 @@ export interface RunOptions {
   readonly cache?: boolean | undefined
 }
 
+/** One request as the caller gave it. */
+export interface Order<I, O> {
+  readonly id: string
+  readonly task: Task<I, O>
+  readonly input: unknown
+  readonly options: RunOptions
+  readonly signal: AbortSignal
+}
+
 /** One request on its way, as the stages see it: they need not know its types. */
 export interface RequestFacts {
   readonly id: string
@@ -89,6 +98,10 @@ export interface Settlement {
 
 /** The stages of the pipeline, as they are handed to it. Each can be replaced by a fake; none calls another. */
 export interface Stages {
+  /** Validates the input, reads the thread, makes the key. `problem`: what is wrong with the input. */
+  readonly prepare: <I, O>(
+    order: Order<I, O>,
+  ) => Promise<{ readonly ok: true; readonly request: Request<I, O> } | { readonly ok: false; readonly problem: string }>
   readonly cache: {
     lookup(key: string): Promise<{ readonly value: unknown; readonly source: Source; readonly createdAt: number } | undefined>
   }
