@@ -72,8 +72,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<IDBPDataba
 
 async function migrate(raw: IDBDatabase, transaction: IDBTransaction, due: readonly Migration[]): Promise<void> {
   const db = wrap(raw)
-  const tx: unknown = wrap(transaction)
+  const wrapped = wrap(transaction)
   // Its failure arrives at the open request, which is where it is handled.
+  wrapped.done.catch(() => undefined)
+  const tx: unknown = wrapped
   for (const step of due) {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- idb does not type the mode of a wrapped transaction
     await step(db, tx as Parameters<Migration>[1])
