@@ -1,4 +1,4 @@
-import type { Role } from './engine.ts'
+import type { ChatMessage, Role } from './engine.ts'
 import type { ErrorShape } from './error-shape.ts'
 import type { FrontierRequest } from './frontier.ts'
 import type { Settled } from './outcome.ts'
@@ -62,6 +62,8 @@ export interface OutboxEntry {
   readonly state: OutboxState
   readonly task: string
   readonly input: unknown
+  /** Earlier turns the request was made with; with the input, all that is needed to restore what was redacted. */
+  readonly history?: readonly ChatMessage[] | undefined
   readonly request: FrontierRequest
   readonly threadId?: string | undefined
   readonly tries: number

@@ -3,14 +3,13 @@ import type { LoadReport } from '../contracts/models.ts'
 import type { RequestFacts, RungRun, Stages } from '../contracts/stages.ts'
 import type { Draft, Rung, RungContext, RungKind } from '../contracts/task.ts'
 import { EngineError } from '../errors/engine-error.ts'
+import { withDeadline } from '../utils/deadline.ts'
 import { PromiseCache } from '../utils/memoize.ts'
 
-/** An engine with its model, loaded when it is first needed and once for everybody who waits. */
+/** An engine with its model: `load` loads it when it is first needed, once for everybody who waits. */
 export interface EngineSlot<E> {
   readonly engine: E
   load(): Promise<LoadReport>
-  /** What is loaded now. */
-  readonly report: () => LoadReport | undefined
 }
 
 export interface RungRunnerOptions {
@@ -27,7 +26,8 @@ export function createRungRunner(slots: RungRunnerOptions): Stages['rungs'] {
     kind: RungKind,
     onText: (text: string) => void,
   ): Promise<{ context: RungContext; model: string }> {
-    const report = await slot(kind).load()
+    // The load goes on for the others when one request is aborted.
+    const report = await withDeadline(slot(kind).load(), 'the model to load', undefined, request.signal)
     const model = modelKey(report)
     return {
       model,

@@ -11,17 +11,20 @@ export interface ConnectivityOptions {
 }
 
 export interface Connectivity {
-  /** Whether the gateway can be reached: measured, at most every ten seconds. Never rejects. */
+  /**
+   * Whether the gateway can be reached, by the last measurement. One older than ten seconds is still the answer, so that no
+   * request waits for a probe, and is made anew behind it; only the first is waited for. Never rejects.
+   */
   online(): Promise<boolean>
   /** What a real exchange just showed, which is better than any probe. */
   saw(reachable: boolean): void
-  /** The app's own switch: `false` is offline whatever is measured; `undefined` measures again. */
-  force(online: false | undefined): void
+  /** The app's own switch: while `true`, the answer is no, whatever is measured. */
+  offline: boolean
 }
 
 /** Online as a measurement of the gateway, since `navigator.onLine` knows only of the cable. */
 export function createConnectivity({ probe, onLine, now, probeTimeout = 3000 }: ConnectivityOptions): Connectivity {
-  let forced: false | undefined
+  let switchedOff = false
   let last: { readonly at: number; readonly reachable: boolean } | undefined
   let running: Promise<boolean> | undefined
 
@@ -34,16 +37,18 @@ export function createConnectivity({ probe, onLine, now, probeTimeout = 3000 }: 
 
   return {
     async online() {
-      if (forced === false || !onLine()) return false
-      if (last !== undefined && now() - last.at < FRESH) return last.reachable
-      running ??= measure()
-      return running
+      if (switchedOff || !onLine()) return false
+      if (last === undefined || now() - last.at >= FRESH) running ??= measure()
+      return last?.reachable ?? running ?? false
     },
     saw(reachable) {
       last = { at: now(), reachable }
     },
-    force(online) {
-      forced = online
+    get offline() {
+      return switchedOff
+    },
+    set offline(off) {
+      switchedOff = off
       last = undefined
     },
   }

@@ -1,0 +1,320 @@
+import { createExactCache } from './cache/exact-cache.ts'
+import { exactKey } from './cache/exact-key.ts'
+import { calibrationKey } from './confidence/calibration-key.ts'
+import { createScorer, type Scorer } from './confidence/scorer.ts'
+import { createThreads, type Threads } from './context/threads.ts'
+import type { FrontierRequest } from './contracts/frontier.ts'
+import type { LoadReport } from './contracts/models.ts'
+import type { Outcome, StreamPart } from './contracts/outcome.ts'
+import type { OutboxEntry } from './contracts/records.ts'
+import type { AssessOptions, Assessment, RuntimeEvents, RuntimeOptions } from './contracts/runtime.ts'
+import type { Threshold } from './contracts/score.ts'
+import type { Order, Request, RequestFacts, RunOptions, RungName, Stages } from './contracts/stages.ts'
+import type { Store } from './contracts/store.ts'
+import type { RungKind, Task } from './contracts/task.ts'
+import { createEngines, type Engines } from './engine/engines.ts'
+import { createRungRunner } from './engine/rung-runner.ts'
+import { toShape } from './errors/shape.ts'
+import { UsageError } from './errors/usage-error.ts'
+import { GatewayClient } from './gateway/client.ts'
+import { createLedger, type Ledger } from './ledger/ledger.ts'
+import { createSettlementWriter } from './ledger/settlement-writer.ts'
+import { createOutbox, type Outbox } from './outbox/outbox.ts'
+import { settle } from './pipeline.ts'
+import { createConnectivity } from './policy/connectivity.ts'
+import { createGates } from './policy/gates.ts'
+import { checkOptions, pageWorld } from './policy/options.ts'
+import { redact } from './policy/redact.ts'
+import { openStore } from './store/open-store.ts'
+import { abortError } from './utils/deadline.ts'
+import { Emitter } from './utils/emitter.ts'
+import { judge, type Checked } from './utils/judge.ts'
+import { AsyncQueue } from './utils/queue.ts'
+import { RequestLog } from './utils/request-log.ts'
+import { runRung } from './utils/run-rung.ts'
+
+/** Milliseconds between looks at the outbox while the page is open. */
+const OUTBOX_INTERVAL = 15_000
+/** Earlier turns that a request on a thread may read. */
+const HISTORY = 50
+const KINDS = ['encoder', 'generator'] as const
+const FREE = { input: 0, output: 0, currency: 'USD' }
+
+/** Runs tasks on the device and, where the score says so, at the frontier. Made by `createRuntime`. */
+export interface Runtime {
+  /**
+   * One request, to its outcome. Whatever an engine, a network, a disk or a model does wrong is an outcome.
+   * Rejects with UsageError for a programmer's mistake and with AbortError when `options.signal` fires.
+   */
+  run<I, O>(task: Task<I, O>, input: unknown, options?: RunOptions): Promise<Outcome<O>>
+  /** The same, with the answer's text as soon as it may be shown. Leaving the loop aborts the request. */
+  stream<I, O>(task: Task<I, O>, input: unknown, options?: RunOptions): AsyncIterable<StreamPart<O>>
+  /** What each device rung makes of an input, with its score, whatever the threshold: nothing is sent, cached or logged. */
+  assess<I, O>(task: Task<I, O>, input: unknown, options?: AssessOptions): Promise<readonly Assessment[]>
+  /** Loads models now instead of at the first request. Default: all that are configured. Rejects with the load's typed error. */
+  load(kinds?: readonly RungKind[]): Promise<readonly LoadReport[]>
+  /** A request goes on only if its score is above this. Setting it throws UsageError('invalid-option') for what is no threshold. */
+  threshold: Threshold
+  /** The app's own switch: while `true`, nothing is sent. */
+  offline: boolean
+  /** Whether the gateway answers now. */
+  online(): Promise<boolean>
+  /** Says whether the device's answer to the request of this outcome was good enough: a label for the calibrators. */
+  label(outcome: { readonly id: string }, good: boolean): Promise<boolean>
+  readonly calibrators: Pick<Scorer, 'fit' | 'exportCalibrators' | 'importCalibrators'>
+  readonly threads: Threads
+  /** Escalations that wait for the network, and answers that came since. */
+  readonly outbox: Pick<Outbox, 'list' | 'drain' | 'cancel' | 'take'>
+  readonly ledger: Pick<Ledger, 'list' | 'totals' | 'toCsv' | 'toJson'>
+  readonly storage: Store['kind']
+  on<N extends keyof RuntimeEvents>(name: N, listener: (event: RuntimeEvents[N]) => void): () => void
+  /** Tells the runtime of a task whose escalations an earlier page may have left in the outbox. */
+  register<I, O>(task: Task<I, O>): void
+  /** Deletes everything the runtime has stored, but the models' files. */
+  deleteAll(): Promise<void>
+  /** Aborts what runs, ends the workers, closes the store. */
+  close(): Promise<void>
+}
+
+/**
+ * A runtime over the given models, gateway and threshold. Opens its storage; models are loaded when they are first needed.
+ * Throws UsageError('invalid-option') for options that cannot be meant.
+ */
+export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  checkOptions(options)
+  const { now, newId, random, fetch, onLine, locks } = { ...pageWorld(), ...options.world }
+  const { gateway } = options
+  const price = gateway?.price ?? FREE
+  const events = new Emitter<RuntimeEvents>()
+  const closing = new AbortController()
+  const finishers = new Map<string, Finisher>()
+
+  // State
+  const onFallback = (error: unknown): void => queueMicrotask(() => events.emit('store-fallback', toShape(error)))
+  const store =
+    typeof options.store === 'object' ? options.store : await openStore({ name: options.store ?? 'transaxle', onFallback })
+  const cache = createExactCache({ store, now })
+  const threads = createThreads({ store, now, newId })
+  const ledger = createLedger({ store })
+  const scorer = createScorer({ store, threshold: options.threshold, now })
+
+  // Engines
+  const engines = createEngines(options, {
+    onProgress: (kind, progress) => events.emit('progress', { ...progress, kind }),
+    onLoaded(kind, report) {
+      events.emit('loaded', { ...report, kind })
+      const id = `${report.model}@${report.revision}:${report.dtype}:${report.backend}`
+      // A record for people to look at: no load fails for want of it.
+      store.write(['loads'], (tx) => tx.put('loads', { ...report, id, at: now() })).catch(() => {})
+    },
+  })
+  const modelSet = KINDS.map((kind) => JSON.stringify(options.models[kind] ?? null))
+
+  // The way out
+  const frontier = gateway === undefined ? undefined : new GatewayClient({ ...gateway, fetch, now })
+  const connectivity = createConnectivity({ probe: async (signal) => (await frontier?.probe(signal)) ?? false, onLine, now })
+
+  const keyOf = (request: Pick<RequestFacts, 'task'>, rung: RungName): string | undefined => {
+    const report = engines.report(rung.kind)
+    return report === undefined ? undefined : calibrationKey(request.task, rung.id, report)
+  }
+
+  const stages: Stages = {
+    async prepare<I, O>(order: Order<I, O>) {
+      const { id, task, options: asked, signal } = order
+      know(task)
+      const checked = await task.input['~standard'].validate(order.input)
+      if (checked.issues !== undefined) return { ok: false, problem: checked.issues.map((issue) => issue.message).join('; ') }
+      const history = asked.thread === undefined ? [] : await threads.messages(asked.thread, { limit: HISTORY })
+      const context = history.map(({ role, content }) => ({ role, content }))
+      const key = await exactKey({
+        task: task.name,
+        version: task.version,
+        hash: task.hash,
+        modelSet,
+        input: checked.value,
+        context,
+      })
+      return { ok: true, request: { id, task, input: checked.value, history: context, key, options: asked, signal } }
+    },
+    cache,
+    gates: createGates({
+      online: () => connectivity.online(),
+      spentToday: async () => (await ledger.totals({ since: startOfDay(now()) })).money,
+      budgetPerDay: gateway?.budgetPerDay,
+      frontierConfigured: gateway !== undefined,
+      deviceCapable: () => undefined,
+    }),
+    rungs: createRungRunner(engines),
+    async score(request, rung, signals) {
+      const key = keyOf(request, rung)
+      return key === undefined ? { known: false, signals, why: 'no model is loaded.' } : scorer.score(key, signals)
+    },
+    redact,
+    async *frontier(request, signal, exchange) {
+      if (frontier === undefined) throw new TypeError('No gateway: the gates let nothing through.')
+      for await (const part of frontier.complete(request, { signal }, exchange)) {
+        if (part.type === 'error') connectivity.saw(part.error.code !== 'network' && part.error.code !== 'timeout')
+        yield part
+      }
+    },
+    async outbox({ id, task, input, history, options: asked }, request) {
+      await outbox.enqueue({ id, task: taskKey(task), input, history, request, threadId: asked.thread })
+    },
+    price: ({ prompt, completion }) => ({
+      money: (prompt * price.input + completion * price.output) / 1e6,
+      currency: price.currency,
+    }),
+    persist: createSettlementWriter({
+      putCache: (entry) => cache.put(entry),
+      appendThread: (threadId, messages) => threads.append(threadId, messages),
+      appendLedger: (entry) => ledger.append(entry),
+      putOutcomes: (records) =>
+        store.write(['outcomes'], async (tx) => void (await Promise.all(records.map((record) => tx.put('outcomes', record))))),
+      calibrationKey: keyOf,
+      now,
+    }),
+    now: () => performance.now(),
+  }
+
+  // What could not be sent then is sent when the gateway is back.
+  const outbox = createOutbox({
+    store,
+    now,
+    random,
+    locks,
+    frontier,
+    finish: async (entry, text) =>
+      finishers.get(entry.task)?.(entry, text) ?? { ok: false, problem: `the task ${entry.task} is not registered in this page.` },
+  })
+  const stopListening = outbox.on('settled', (entry) => events.emit('delivered', entry))
+  const timer = frontier === undefined ? undefined : setInterval(() => void drain(), OUTBOX_INTERVAL)
+  const onOnline = (): void => void drain()
+  globalThis.addEventListener?.('online', onOnline)
+  void drain()
+
+  async function drain(): Promise<void> {
+    if (frontier !== undefined && (await connectivity.online())) await outbox.drain().catch(() => {})
+  }
+
+  function know<I, O>(task: Task<I, O>): void {
+    finishers.set(taskKey(task), finisher(task))
+  }
+
+  function order<I, O>(task: Task<I, O>, input: unknown, asked: RunOptions, stop: AbortSignal): Order<I, O> {
+    const signals = [closing.signal, stop, ...(asked.signal === undefined ? [] : [asked.signal])]
+    return { id: newId(), task, input, options: asked, signal: AbortSignal.any(signals) }
+  }
+
+  return {
+    run: (task, input, asked = {}) => settle(order(task, input, asked, closing.signal), stages, () => {}),
+
+    async *stream<I, O>(task: Task<I, O>, input: unknown, asked: RunOptions = {}): AsyncGenerator<StreamPart<O>> {
+      const left = new AbortController()
+      const parts = new AsyncQueue<StreamPart<O>>()
+      const outcome = settle(order(task, input, asked, left.signal), stages, (part) => parts.push(part)).finally(() =>
+        parts.close(),
+      )
+      outcome.catch(() => {})
+      try {
+        yield* parts
+        yield lastPart(await outcome)
+      } finally {
+        left.abort()
+      }
+    },
+
+    async assess<I, O>(task: Task<I, O>, input: unknown, { rungs, signal }: AssessOptions = {}) {
+      const prepared = await stages.prepare(order(task, input, { signal }, closing.signal))
+      if (!prepared.ok) throw new UsageError('invalid-input', `The input does not fit the task ${task.name}: ${prepared.problem}`)
+      const { request } = prepared
+      const assessments: Assessment[] = []
+      for (const rung of task.rungs) {
+        if (stages.rungs.unable(rung) !== undefined || rungs?.includes(rung.id) === false) continue
+        const log = new RequestLog(stages.now, stages.price)
+        const { run, checked } = await runRung(request, rung, stages.rungs, log, () => {})
+        const { id, kind } = rung
+        const { signals, usage } = run.draft
+        const score = await stages.score(request, { id, kind }, signals)
+        const milliseconds = log.trace.reduce((sum, step) => sum + step.milliseconds, 0)
+        const answer = checked.ok ? { value: checked.value } : { problem: checked.problem }
+        assessments.push({ rung: id, kind, ...answer, score, signals, usage, milliseconds })
+      }
+      return assessments
+    },
+
+    load: (kinds = KINDS.filter((kind) => engines[kind] !== undefined)) =>
+      Promise.all(
+        kinds.map((kind) => {
+          const slot = engines[kind]
+          if (slot === undefined) throw new UsageError('invalid-option', `No ${kind} model is configured: set models.${kind}.`)
+          return slot.load()
+        }),
+      ),
+
+    get threshold() {
+      return scorer.threshold
+    },
+    set threshold(next) {
+      scorer.threshold = next
+    },
+    get offline() {
+      return connectivity.offline
+    },
+    set offline(offline) {
+      connectivity.offline = offline
+      if (!offline) void drain()
+    },
+    online: () => connectivity.online(),
+    label: ({ id }, good) => scorer.label(id, good),
+    calibrators: scorer,
+    threads,
+    outbox,
+    ledger,
+    storage: store.kind,
+    on: (name, listener) => events.on(name, listener),
+    register(task) {
+      know(task)
+      void drain()
+    },
+    deleteAll: () => store.clear(),
+
+    async close() {
+      closing.abort()
+      clearInterval(timer)
+      globalThis.removeEventListener?.('online', onOnline)
+      stopListening()
+      events.clear()
+      await engines.close()
+      await store.close()
+    },
+  }
+}
+
+type Finisher = (entry: OutboxEntry, text: string) => Promise<Checked<unknown>>
+
+/** An answer from the outbox goes the way of every frontier answer: restored, parsed, checked. */
+function finisher<I, O>(task: Task<I, O>): Finisher {
+  return async (entry, text) => {
+    const checked = await task.input['~standard'].validate(entry.input)
+    if (checked.issues !== undefined) return { ok: false, problem: 'its input does not fit the task any more.' }
+    const { restore } = redact(task.frontier.messages(checked.value, entry.history ?? []))
+    return judge(task, checked.value, task.frontier.parse(restore(text)))
+  }
+}
+
+function taskKey({ name, version }: { readonly name: string; readonly version: number }): string {
+  return `${name}@${version}`
+}
+
+/** The end of a stream: an error part only where text was shown that turned out not to be an answer. */
+function lastPart<O>(outcome: Outcome<O>): StreamPart<O> {
+  const source = outcome.source ?? { where: 'device' }
+  const { error } = outcome.reason
+  if (outcome.settled === 'refused' && error !== undefined) return { type: 'error', source, outcome, error }
+  return { type: 'finish', source, outcome }
+}
+
+function startOfDay(now: number): number {
+  return now - (now % 86_400_000)
+}
