@@ -25,6 +25,11 @@ export interface SessionOptions {
   readonly onEnd: (by: EndedBy) => void
 }
 
+interface PendingCall {
+  cancelled: boolean
+  reject: (reason: TransaxleError) => void
+}
+
 /**
  * One life of one worker. Every call on it settles: with the worker's answer, or with the reason why the worker ended.
  */
@@ -32,9 +37,11 @@ export class WorkerSession {
   readonly #options: SessionOptions
   readonly #worker: Worker
   readonly #remote: Remote<EngineWorker>
-  readonly #rejects = new Set<(reason: TransaxleError) => void>()
+  /** In the order they were made, which is the order the worker runs them in. */
+  readonly #pending = new Set<PendingCall>()
   readonly #ended = new AbortController()
   #reason: TransaxleError | undefined
+  #grace: ReturnType<typeof setTimeout> | undefined
 
   /** Throws `worker-failed` if the worker cannot be made. */
   constructor(options: SessionOptions) {
@@ -84,25 +91,22 @@ export class WorkerSession {
   /** One call. `signal` asks the worker to stop it; a worker that does not within the grace time is ended. */
   async call<T>(id: string, invoke: (worker: Remote<EngineWorker>) => Promise<Wire<T>>, signal?: AbortSignal): Promise<T> {
     if (this.#reason !== undefined) throw this.#reason
-    let onEnd: (reason: TransaxleError) => void = () => undefined
-    let grace: ReturnType<typeof setTimeout> | undefined
+    const call: PendingCall = { cancelled: false, reject: () => undefined }
     const ended = new Promise<never>((_resolve, reject) => {
-      onEnd = reject
+      call.reject = reject
     })
     const onAbort = (): void => {
+      call.cancelled = true
       this.#remote.cancel(id).catch(() => undefined)
-      grace = setTimeout(() => {
-        this.end(died(this.#options.kind, 'it did not stop a call that was taken back, and was ended'), 'kill')
-      }, this.#options.cancelGrace)
+      this.#watchFirst()
     }
-    this.#rejects.add(onEnd)
+    this.#pending.add(call)
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
       return await Promise.race([this.#answer(invoke), ended])
     } finally {
-      clearTimeout(grace)
       signal?.removeEventListener('abort', onAbort)
-      this.#rejects.delete(onEnd)
+      this.#settled(call)
     }
   }
 
@@ -112,8 +116,27 @@ export class WorkerSession {
     this.#reason = reason
     this.#ended.abort()
     this.#worker.terminate()
-    for (const reject of this.#rejects) reject(reason)
+    clearTimeout(this.#grace)
+    for (const call of this.#pending) call.reject(reason)
     this.#options.onEnd(by)
+  }
+
+  #settled(call: PendingCall): void {
+    const [first] = this.#pending
+    this.#pending.delete(call)
+    if (call !== first || this.#reason !== undefined) return
+    clearTimeout(this.#grace)
+    this.#grace = undefined
+    this.#watchFirst()
+  }
+
+  /** A cancelled call that waits behind others cannot be what holds the worker up: its grace time begins when it is first. */
+  #watchFirst(): void {
+    const [first] = this.#pending
+    if (first?.cancelled !== true || this.#grace !== undefined) return
+    this.#grace = setTimeout(() => {
+      this.end(died(this.#options.kind, 'it did not stop a call that was taken back, and was ended'), 'kill')
+    }, this.#options.cancelGrace)
   }
 
   #die(how: string): void {

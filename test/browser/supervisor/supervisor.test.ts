@@ -168,6 +168,20 @@ describe('a worker that does not answer', () => {
     expect(lives.workers).toHaveLength(2)
   })
 
+  test('a call taken back while it waits behind another does not end the worker', async () => {
+    const { lives, engine } = await loaded({}, { cancelGrace: 50 })
+    const caller = new AbortController()
+    const first = engine.score({ text: script({ fate: 'hang' }) }, ['a'], { deadline: 300 })
+    const second = engine.score({ text: script({ fate: 'deaf' }) }, ['a'], { signal: caller.signal })
+    await engine.countTokens({ text: '{}' })
+    caller.abort()
+    await expect(second).rejects.toMatchObject({ code: 'aborted' })
+    await expect(first).rejects.toMatchObject({ code: 'timeout' })
+    expect(lives.workers).toHaveLength(1)
+    // Now it is first, and does hold the worker up.
+    await vi.waitFor(() => expect(lives.workers).toHaveLength(2), { timeout: 10_000 })
+  })
+
   test('hello that hangs, closes, or is of another version', async () => {
     const slow = generator(new Lives({ hello: 'hang' }), { helloDeadline: 100 })
     await expect(slow.load()).rejects.toMatchObject({ code: 'timeout' })
