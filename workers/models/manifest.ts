@@ -33,7 +33,8 @@ export function manifestEntry(manifest: ModelManifest, id: string, revision: str
   return entry ?? (entries.length > 0 ? 'other-revision' : undefined)
 }
 
-function isManifest(value: unknown): value is ModelManifest {
+/** Whether a value read from JSON is a model manifest. */
+export function isManifest(value: unknown): value is ModelManifest {
   return isRecord(value) && value['version'] === 1 && Array.isArray(value['models']) && value['models'].every(isModel)
 }
 
