@@ -283,7 +283,7 @@ async function settleWithout<I, O>(
   const { task, input } = request
   const score = spare?.score
   // Text of a source that then failed is on the screen: no other answer may follow it.
-  const ways = screen.used && spare === undefined ? [] : task.whenUnreachable
+  const ways = screen.shownBy === undefined || screen.shownBy === spare?.source.where ? task.whenUnreachable : []
   let failure = reason.error
   for (const next of ways) {
     if (next === 'refuse') break

@@ -1,4 +1,4 @@
-import type { Source, Part } from '../contracts/part.ts'
+import type { Part, Source, Where } from '../contracts/part.ts'
 
 export type Shown = Extract<Part, { type: 'start' | 'delta' | 'signals' }>
 
@@ -17,9 +17,9 @@ export class Screen {
     this.#show = show
   }
 
-  /** True once anybody has seen text: from then on no other source may answer. */
-  get used(): boolean {
-    return !this.#empty
+  /** Where the text that can be seen came from, if there is any: from then on no other source may answer. */
+  get shownBy(): Where | undefined {
+    return this.#empty ? undefined : this.#owner?.where
   }
 
   /** Shows text of `source` as it is made. */
