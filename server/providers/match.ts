@@ -11,6 +11,7 @@ export interface Found {
   readonly hidden: readonly Hidden[]
 }
 
+const PREFIX = 'Subject: '
 /** `[EMAIL_1]`, `[IBAN_2]`: what a redactor leaves in the place of personal data. */
 const PLACEHOLDER = /\[[A-Z][A-Z0-9_]*_\d+\]/g
 /** The longest piece of personal data, in characters: an IBAN with spaces has 42, e-mail addresses seldom more than 60. */
@@ -42,7 +43,7 @@ interface State {
  */
 export function createMatcher(messages: readonly InboxMessage[]): (prompt: string) => Found | undefined {
   const sources = messages
-    .map((message) => ({ message, source: normalise(`Subject: ${message.subject}\n\n${message.body}`).trimEnd() }))
+    .map((message) => ({ message, source: normalise(`${PREFIX}${message.subject}\n\n${message.body}`).trimEnd() }))
     .sort((a, b) => b.source.length - a.source.length)
 
   return (prompt) => {
@@ -69,7 +70,7 @@ function normalise(text: string): string {
 }
 
 function startsOf(text: string): readonly number[] {
-  return [...text.matchAll(/Subject: /g)].map(({ index }) => index)
+  return [...text.matchAll(new RegExp(PREFIX, 'g'))].map(({ index }) => index)
 }
 
 function splitAtPlaceholders(text: string): Prompt {
@@ -119,7 +120,8 @@ function endsWithin(literal: string, rest: string, isLast: boolean): boolean {
 
 function isMostlyLiteral(source: string, gaps: readonly string[]): boolean {
   const hidden = gaps.reduce((sum, gap) => sum + gap.length, 0)
-  return source.length - hidden >= source.length * LEAST_LITERAL
+  const length = source.length - PREFIX.length
+  return length - hidden >= length * LEAST_LITERAL
 }
 
 function hiddenOf(gaps: readonly string[], placeholders: readonly string[]): readonly Hidden[] {
