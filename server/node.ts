@@ -51,6 +51,13 @@ export interface RunningGateway {
  */
 export async function startGateway(config: GatewayConfig, log?: (entry: LogEntry) => void): Promise<RunningGateway> {
   const server = createServer(createNodeListener(config, log))
+  let closing = false
+  server.on('request', (_incoming, outgoing) => {
+    outgoing.once('close', () => {
+      // Else the client's kept connection would hold the end up until it times out.
+      if (closing) setImmediate(() => server.closeIdleConnections())
+    })
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(config.port, config.host, resolve)
@@ -60,6 +67,7 @@ export async function startGateway(config: GatewayConfig, log?: (entry: LogEntry
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
 
   const close = async (): Promise<void> => {
+    closing = true
     const cut = setTimeout(() => server.closeAllConnections(), config.shutdownGrace)
     await new Promise<void>((resolve) => {
       server.close(() => resolve())

@@ -5,7 +5,7 @@ import OpenAI, { APIError } from 'openai'
 import { expect } from 'vitest'
 
 import { createGateway, createOpenAiCompatible } from '../../../server/app.ts'
-import type { GatewayOptions, LogEntry, UpstreamTimeouts } from '../../../server/app.ts'
+import type { GatewayOptions, LogEntry, OpenAiCompatibleOptions, UpstreamTimeouts } from '../../../server/app.ts'
 
 /** Long enough that no other text is it by chance; with characters that JSON and URLs write differently. */
 export const KEY = 'sk-"secret"/+key\\0123456789abcdef'
@@ -47,6 +47,7 @@ export function startBefore(
   models: readonly [string, ...string[]],
   timeouts: Partial<UpstreamTimeouts> = {},
   options: Partial<GatewayOptions> = {},
+  upstreamOptions: Partial<OpenAiCompatibleOptions> = {},
 ): Promise<TestGateway> {
   const provider = createOpenAiCompatible({
     baseUrl: `${upstream}/v1`,
@@ -55,6 +56,7 @@ export function startBefore(
     maxTokensField: 'max_tokens',
     timeouts,
     fetch,
+    ...upstreamOptions,
   })
   return startTestGateway({ provider, ...options })
 }
