@@ -16,6 +16,7 @@ export interface SettlementWriterOptions {
   /** Undefined where the rung's model is not known any more. */
   readonly calibrationKey: (request: Settlement['request'], rung: RungName) => string | undefined
   readonly now: () => number
+  readonly newId: () => string
 }
 
 /** Writes what a settled request leaves behind: the pipeline's `persist` stage. Each write stands alone; what fails is returned. */
@@ -36,11 +37,11 @@ export function createSettlementWriter(
 
 async function writeLedger(
   { request, sent, reason, cost }: Settlement,
-  { appendLedger, now }: SettlementWriterOptions,
+  { appendLedger, now, newId }: SettlementWriterOptions,
 ): Promise<void> {
   if (sent === undefined) return
   await appendLedger({
-    id: request.id,
+    id: newId(),
     at: now(),
     task: `${request.task.name}@${request.task.version}`,
     settled: sent.ok ? 'frontier' : 'failed',
