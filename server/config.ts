@@ -6,7 +6,7 @@ import { DEFAULT_TIMEOUTS } from './providers/watchdog.ts'
 import type { UpstreamTimeouts } from './providers/watchdog.ts'
 
 /** A real upstream; without one the gateway runs on the answer key. */
-export interface FrontierConfig {
+interface FrontierConfig {
   readonly baseUrl: string
   readonly apiKey: string | undefined
   readonly models: readonly [string, ...string[]]

@@ -81,7 +81,7 @@ export function parseJson(bytes: Uint8Array): unknown {
 }
 
 /** The deepest nesting of arrays and objects in a JSON text. Brackets inside strings do not count. */
-export function nestingOf(json: string): number {
+function nestingOf(json: string): number {
   let depth = 0
   let deepest = 0
   let inString = false

@@ -16,7 +16,7 @@ export type NodeListener = (incoming: IncomingMessage, outgoing: ServerResponse)
  *
  * @throws ConfigError where there is neither
  */
-export function createProvider({ frontier, answerKey }: GatewayConfig): Provider {
+function createProvider({ frontier, answerKey }: GatewayConfig): Provider {
   if (frontier !== undefined) return createOpenAiCompatible({ ...frontier, fetch })
   return createAnswerKey({ inbox: readJsonFile(answerKey.path), latency: answerKey.latency })
 }
@@ -36,7 +36,7 @@ export function createNodeListener(config: GatewayConfig, log?: (entry: LogEntry
 }
 
 /** A running gateway. */
-export interface RunningGateway {
+interface RunningGateway {
   readonly server: Server
   /** `http://127.0.0.1:8787` */
   readonly url: string

@@ -7,7 +7,7 @@ import type { Found } from './match.ts'
 import { textOf } from './port.ts'
 import type { Chunk, Provider, ProviderRequest } from './port.ts'
 
-export const ANSWER_KEY = 'answer-key'
+const ANSWER_KEY = 'answer-key'
 
 export interface AnswerKeyOptions {
   /** The parsed inbox file: messages with their reference answers. */

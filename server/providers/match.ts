@@ -1,7 +1,7 @@
 import type { InboxMessage } from './inbox.ts'
 
 /** A piece of a message that the prompt has a placeholder for. */
-export interface Hidden {
+interface Hidden {
   readonly placeholder: string
   readonly original: string
 }
