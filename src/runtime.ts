@@ -3,38 +3,33 @@ import { exactKey } from './cache/exact-key.ts'
 import { calibrationKey } from './confidence/calibration-key.ts'
 import { createScorer, type Scorer } from './confidence/scorer.ts'
 import { createThreads, type Threads } from './context/threads.ts'
-import type { FrontierRequest } from './contracts/frontier.ts'
 import type { LoadReport } from './contracts/models.ts'
 import type { Outcome, StreamPart } from './contracts/outcome.ts'
-import type { OutboxEntry } from './contracts/records.ts'
 import type { AssessOptions, Assessment, RuntimeEvents, RuntimeOptions } from './contracts/runtime.ts'
 import type { Threshold } from './contracts/score.ts'
-import type { Order, Request, RequestFacts, RunOptions, RungName, Stages } from './contracts/stages.ts'
+import type { Order, RequestFacts, RunOptions, RungName, Stages } from './contracts/stages.ts'
 import type { Store } from './contracts/store.ts'
 import type { RungKind, Task } from './contracts/task.ts'
-import { createEngines, type Engines } from './engine/engines.ts'
+import { createEngines } from './engine/engines.ts'
 import { createRungRunner } from './engine/rung-runner.ts'
 import { toShape } from './errors/shape.ts'
 import { UsageError } from './errors/usage-error.ts'
 import { GatewayClient } from './gateway/client.ts'
 import { createLedger, type Ledger } from './ledger/ledger.ts'
 import { createSettlementWriter } from './ledger/settlement-writer.ts'
-import { createOutbox, type Outbox } from './outbox/outbox.ts'
+import { createCourier } from './outbox/courier.ts'
+import type { Outbox } from './outbox/outbox.ts'
 import { settle } from './pipeline.ts'
 import { createConnectivity } from './policy/connectivity.ts'
 import { createGates } from './policy/gates.ts'
 import { checkOptions, pageWorld } from './policy/options.ts'
 import { redact } from './policy/redact.ts'
 import { openStore } from './store/open-store.ts'
-import { abortError } from './utils/deadline.ts'
 import { Emitter } from './utils/emitter.ts'
-import { judge, type Checked } from './utils/judge.ts'
 import { AsyncQueue } from './utils/queue.ts'
 import { RequestLog } from './utils/request-log.ts'
 import { runRung } from './utils/run-rung.ts'
 
-/** Milliseconds between looks at the outbox while the page is open. */
-const OUTBOX_INTERVAL = 15_000
 /** Earlier turns that a request on a thread may read. */
 const HISTORY = 50
 const KINDS = ['encoder', 'generator'] as const
@@ -87,9 +82,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const price = gateway?.price ?? FREE
   const events = new Emitter<RuntimeEvents>()
   const closing = new AbortController()
-  const finishers = new Map<string, Finisher>()
 
   // State
+  // Told once somebody can listen.
   const onFallback = (error: unknown): void => queueMicrotask(() => events.emit('store-fallback', toShape(error)))
   const store =
     typeof options.store === 'object' ? options.store : await openStore({ name: options.store ?? 'transaxle', onFallback })
@@ -122,7 +117,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const stages: Stages = {
     async prepare<I, O>(order: Order<I, O>) {
       const { id, task, options: asked, signal } = order
-      know(task)
+      courier.know(task)
       const checked = await task.input['~standard'].validate(order.input)
       if (checked.issues !== undefined) return { ok: false, problem: checked.issues.map((issue) => issue.message).join('; ') }
       const history = asked.thread === undefined ? [] : await threads.messages(asked.thread, { limit: HISTORY })
@@ -158,8 +153,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         yield part
       }
     },
-    async outbox({ id, task, input, history, options: asked }, request) {
-      await outbox.enqueue({ id, task: taskKey(task), input, history, request, threadId: asked.thread })
+    async outbox({ task, input, history, options: asked }, request) {
+      await courier.outbox.enqueue({ task: `${task.name}@${task.version}`, input, history, request, threadId: asked.thread })
+      courier.wake()
     },
     price: ({ prompt, completion }) => ({
       money: (prompt * price.input + completion * price.output) / 1e6,
@@ -173,33 +169,28 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         store.write(['outcomes'], async (tx) => void (await Promise.all(records.map((record) => tx.put('outcomes', record))))),
       calibrationKey: keyOf,
       now,
+      newId,
     }),
     now: () => performance.now(),
   }
 
   // What could not be sent then is sent when the gateway is back.
-  const outbox = createOutbox({
+  const courier = createCourier({
     store,
     now,
+    newId,
     random,
     locks,
-    frontier,
-    finish: async (entry, text) =>
-      finishers.get(entry.task)?.(entry, text) ?? { ok: false, problem: `the task ${entry.task} is not registered in this page.` },
+    frontier: (...call) => stages.frontier(...call),
+    online: () => (frontier === undefined ? Promise.resolve(false) : connectivity.online()),
+    redact,
+    price: stages.price,
+    makeRoom: () => cache.clear(),
+    appendLedger: (entry) => ledger.append(entry),
+    onDelivered: (entry) => events.emit('delivered', entry),
+    signal: closing.signal,
   })
-  const stopListening = outbox.on('settled', (entry) => events.emit('delivered', entry))
-  const timer = frontier === undefined ? undefined : setInterval(() => void drain(), OUTBOX_INTERVAL)
-  const onOnline = (): void => void drain()
-  globalThis.addEventListener?.('online', onOnline)
-  void drain()
-
-  async function drain(): Promise<void> {
-    if (frontier !== undefined && (await connectivity.online())) await outbox.drain().catch(() => {})
-  }
-
-  function know<I, O>(task: Task<I, O>): void {
-    finishers.set(taskKey(task), finisher(task))
-  }
+  globalThis.addEventListener?.('online', courier.wake)
 
   function order<I, O>(task: Task<I, O>, input: unknown, asked: RunOptions, stop: AbortSignal): Order<I, O> {
     const signals = [closing.signal, stop, ...(asked.signal === undefined ? [] : [asked.signal])]
@@ -263,48 +254,30 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     },
     set offline(offline) {
       connectivity.offline = offline
-      if (!offline) void drain()
+      if (!offline) courier.wake()
     },
     online: () => connectivity.online(),
     label: ({ id }, good) => scorer.label(id, good),
     calibrators: scorer,
     threads,
-    outbox,
+    outbox: courier.outbox,
     ledger,
     storage: store.kind,
     on: (name, listener) => events.on(name, listener),
     register(task) {
-      know(task)
-      void drain()
+      courier.know(task)
+      courier.wake()
     },
     deleteAll: () => store.clear(),
 
     async close() {
       closing.abort()
-      clearInterval(timer)
-      globalThis.removeEventListener?.('online', onOnline)
-      stopListening()
+      globalThis.removeEventListener?.('online', courier.wake)
       events.clear()
-      await engines.close()
+      engines.close()
       await store.close()
     },
   }
-}
-
-type Finisher = (entry: OutboxEntry, text: string) => Promise<Checked<unknown>>
-
-/** An answer from the outbox goes the way of every frontier answer: restored, parsed, checked. */
-function finisher<I, O>(task: Task<I, O>): Finisher {
-  return async (entry, text) => {
-    const checked = await task.input['~standard'].validate(entry.input)
-    if (checked.issues !== undefined) return { ok: false, problem: 'its input does not fit the task any more.' }
-    const { restore } = redact(task.frontier.messages(checked.value, entry.history ?? []))
-    return judge(task, checked.value, task.frontier.parse(restore(text)))
-  }
-}
-
-function taskKey({ name, version }: { readonly name: string; readonly version: number }): string {
-  return `${name}@${version}`
 }
 
 /** The end of a stream: an error part only where text was shown that turned out not to be an answer. */

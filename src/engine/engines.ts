@@ -20,7 +20,8 @@ export interface Engines {
   readonly generator: EngineSlot<GenerationEngine> | undefined
   /** What is loaded of a kind. */
   report(kind: RungKind): LoadReport | undefined
-  close(): Promise<void>
+  /** Ends the workers; calls that are pending reject. */
+  close(): void
 }
 
 export function createEngines(
@@ -29,14 +30,14 @@ export function createEngines(
 ): Engines {
   const { models, backend = 'auto', threads, worker: createWorker } = options
   const reports = new Map<RungKind, LoadReport>()
-  const closers: (() => Promise<void> | void)[] = []
+  const closers: (() => void)[] = []
 
   function engineOptions(model: string | ModelSpec, on: EngineOptions['backend']): EngineOptions {
     const sources = models.sources ?? OWN_HOST
     return { model: typeof model === 'string' ? { id: model } : model, sources, backend: on, threads }
   }
 
-  function slot<E extends { load(options?: LoadOptions): Promise<LoadReport>; close(): Promise<void> | void }>(
+  function slot<E extends { load(options?: LoadOptions): Promise<LoadReport>; close(): void }>(
     kind: RungKind,
     engine: E,
   ): EngineSlot<E> {
@@ -66,8 +67,8 @@ export function createEngines(
         ? undefined
         : slot('generator', new GenerationClient({ createWorker, engine: engineOptions(generator, backend) })),
     report: (kind) => reports.get(kind),
-    async close() {
-      await Promise.all(closers.map((close) => close()))
+    close() {
+      for (const close of closers) close()
     },
   }
 }

@@ -16,6 +16,8 @@ export interface OutboxOptions extends RetryRules {
   readonly frontier: Stages['frontier']
   /** The frontier's text as the task's value: restored, parsed, checked. */
   readonly finish: (entry: OutboxEntry, text: string) => Promise<Draft['parsed']>
+  /** Whether this page can finish an entry; the others wait for one that can. Default: all. */
+  readonly accepts?: ((entry: OutboxEntry) => boolean) | undefined
   /** With it, one tab at a time sends. Without, this outbox takes itself for the only one. */
   readonly locks?: Pick<LockManager, 'request'> | undefined
   /** The lock's name: one per database. Default `transaxle-outbox`. */
@@ -26,7 +28,7 @@ export interface OutboxOptions extends RetryRules {
   readonly makeRoom?: (() => Promise<unknown>) | undefined
 }
 
-export type NewEntry = Pick<OutboxEntry, 'task' | 'input' | 'request' | 'threadId'>
+export type NewEntry = Pick<OutboxEntry, 'task' | 'input' | 'history' | 'request' | 'threadId'>
 
 /** One try to send, for the ledger: a failed or cancelled one may have left the device as well. */
 export interface Delivery {
@@ -71,7 +73,7 @@ export interface Outbox {
 
 /** The outbox in the store's collection `outbox`. No timers: its owner calls `drain` when online again, and at `nextDueAt`. */
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { store, now, locks, lock = 'transaxle-outbox', parallel = 2, makeRoom } = options
+  const { store, now, locks, lock = 'transaxle-outbox', parallel = 2, makeRoom, accepts = () => true } = options
   const listeners = { tried: new Set<(delivery: Delivery) => void>(), settled: new Set<(delivery: Delivery) => void>() }
   const sending = new Map<string, AbortController>()
   let running: Promise<Drained> | undefined
@@ -109,7 +111,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     for (const entry of waiting.toSorted((a, b) => a.createdAt - b.createdAt)) {
       if (!first.has(laneOf(entry))) first.set(laneOf(entry), entry)
     }
-    return [...first.values()]
+    return [...first.values()].filter((head) => accepts(head))
   }
 
   const emit = (event: OutboxEvent, delivery: Delivery): void => {
@@ -237,7 +239,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   return {
     drain,
-    enqueue: ({ task, input, request, threadId }) =>
+    enqueue: ({ task, input, history, request, threadId }) =>
       write(async (tx) => {
         const id = request.idempotencyKey
         const known = await tx.get('outbox', id)
@@ -245,7 +247,18 @@ export function createOutbox(options: OutboxOptions): Outbox {
         // Two of one millisecond, or on either side of a clock that was put back, keep their order.
         const [latest] = await tx.list('outbox', 'createdAt', { descending: true, limit: 1 })
         const createdAt = Math.max(now(), (latest?.createdAt ?? -1) + 1)
-        const entry: OutboxEntry = { id, state: 'waiting', task, input, request, threadId, tries: 0, createdAt, dueAt: now() }
+        const entry: OutboxEntry = {
+          id,
+          state: 'waiting',
+          task,
+          input,
+          history,
+          request,
+          threadId,
+          tries: 0,
+          createdAt,
+          dueAt: now(),
+        }
         await tx.put('outbox', entry)
         return entry
       }),
