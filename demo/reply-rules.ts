@@ -38,6 +38,15 @@ export function judgeEcho(reply: string, message: string): string | undefined {
   return echoed ? 'the reply repeats the message instead of answering it.' : undefined
 }
 
+/** The reply ends as a sentence, a greeting or a name does, and says nothing twice. */
+export function judgeEnding(reply: string): string | undefined {
+  const sentences = reply.split(/(?<=[.!?])\s+/).filter((sentence) => sentence.length > 20)
+  if (new Set(sentences).size < sentences.length) return 'the reply repeats itself.'
+  const last = reply.trim().split('\n').at(-1) ?? ''
+  const isSignature = last !== reply.trim() && last.split(/\s+/).length <= 5
+  return /[.!?)"']$/.test(last) || isSignature ? undefined : 'the reply breaks off.'
+}
+
 /** The facts that share most with a message, rare words counting more: a small model answers better from three lines than from forty. */
 export function relevantFacts(facts: readonly string[], message: string, count: number): readonly string[] {
   const asked = new Set(stemsOf(message))
