@@ -9,7 +9,7 @@ import type { Child } from './support/processes.ts'
 const MODELS = (
   'ok drip no-usage tools echo cut no-done half-frame done-without-finish finish-abort error-event not-json bad-utf8 long-event endless ' +
   'html html-502 redirect status-500 status-503 status-429 status-404 echo-key-400 echo-key-401 echo-key-answer ' +
-  'hang-headers hang-first comments hang-mid'
+  'hang-headers hang-first comments hang-mid slow'
 ).split(' ')
 const TEXT = 'Grüße aus 東京 🦊👩‍🚀 ok'
 
@@ -154,6 +154,13 @@ describe('an upstream that fails in the middle of its answer', () => {
     expect(error).toBeInstanceOf(APIError)
     expect(error).toMatchObject({ code })
     expect(await errorOf(gateway.client.chat.completions.create(ask(model)))).toMatchObject({ code })
+  })
+
+  test('the time between two tokens is what counts, not that from the first on', async () => {
+    const { choices } = await gateway.client.chat.completions.create(ask('slow'))
+    expect(choices[0]?.message.content).toBe(TEXT)
+    const error = await errorOf(gateway.client.chat.completions.create(ask('hang-mid')))
+    expect(error.message).toContain('waiting for its next token')
   })
 
   test('an answer without end is stopped, and the upstream with it', async () => {

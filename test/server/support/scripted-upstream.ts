@@ -136,6 +136,17 @@ const scripts: Record<string, Script> = {
     const timer = setInterval(() => response.write(': waiting\n\n'), 10)
     response.on('close', () => clearInterval(timer))
   },
+  slow: (response) => {
+    const frames = [...TEXT.map(delta), finish('stop'), DONE]
+    sse(response, '')
+    response.flushHeaders()
+    const timer = setInterval(() => {
+      response.write(frames.shift() ?? '')
+      if (frames.length > 0) return
+      clearInterval(timer)
+      response.end()
+    }, 60)
+  },
   'hang-mid': (response) => sse(response, delta('half')),
   echo: (response, call) => {
     sse(response, delta(JSON.stringify(call.body)) + finish('stop') + DONE)
