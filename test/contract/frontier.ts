@@ -63,7 +63,7 @@ export function describeFrontier(name: string, make: (script: FrontierScript) =>
     })
 
     test('silence after some text is a timeout part', async () => {
-      const parts = await run({ end: 'silence' }, { idleTimeout: 100 })
+      const parts = await run({ end: 'silence' }, { idleTimeout: 400 })
       expect(textOf(parts)).toBe('Many greetings back')
       expect(parts.at(-1)).toMatchObject({ type: 'error', error: { code: 'timeout', retryable: true } })
     })

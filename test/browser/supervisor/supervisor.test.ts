@@ -153,7 +153,7 @@ describe('a worker that does not answer', () => {
 
   test('hang mid-generation: an error part after the text', async () => {
     const { engine } = await loaded()
-    const parts = await collect(generate(engine, { after: 2, fate: 'hang' }, { deadline: 300 }))
+    const parts = await collect(generate(engine, { after: 2, fate: 'hang' }, { deadline: 1_000 }))
     expect(textOf(parts)).toBe('one two ')
     expect(parts.at(-1)).toMatchObject({ type: 'error', error: { code: 'timeout' } })
   })
