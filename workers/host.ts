@@ -123,7 +123,15 @@ export function createHost(options: HostOptions): EngineWorker {
     score: (id: string, prompt: Prompt, candidates: readonly string[]): Promise<Wire<readonly CandidateScore[]>> =>
       inTurn(id, (signal) => generator().score(prompt, candidates, signal)),
 
-    countTokens: (id: string, prompt: Prompt) => inTurn(id, () => Promise.resolve(generator().countTokens(prompt))),
+    /** Needs the tokenizer only, so it need not wait for a generation. */
+    countTokens(id: string, prompt: Prompt): Promise<Wire<number>> {
+      if (loaded === undefined) return inTurn(id, () => Promise.resolve(generator().countTokens(prompt)))
+      try {
+        return Promise.resolve({ ok: true, value: generator().countTokens(prompt) })
+      } catch (error) {
+        return Promise.resolve({ ok: false, error: toShape(error) })
+      }
+    },
 
     embed: (id: string, texts: readonly string[]) => inTurn(id, (signal) => embedder().embed(texts, signal)),
 
