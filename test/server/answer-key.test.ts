@@ -164,10 +164,8 @@ describe('every response of the answer key', () => {
     const provider = createAnswerKey({ inbox: TRICKY, latency: 60_000 })
     const request = { model: 'answer-key', maxTokens: 9, promptTokens: 9, metadata: { task: 'draft' }, parameters: {} }
     const messages = [{ role: 'user', content: 'Subject: Hello\n\nWhere is it?' }]
-    const first = provider
-      .complete({ ...request, messages }, abort.signal)
-      [Symbol.asyncIterator]()
-      .next()
+    const chunks = provider.complete({ ...request, messages }, abort.signal)
+    const first = chunks[Symbol.asyncIterator]().next()
     abort.abort()
     await expect(first).rejects.toMatchObject({ code: 'client_closed_request' })
   })
