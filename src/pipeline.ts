@@ -230,8 +230,8 @@ function prepareEscalation<I, O>({
   const { frontier, name, version } = request.task
   return log.step(
     'redact',
-    () => {
-      const redacted = stages.redact(frontier.messages(request.input, request.history))
+    async () => {
+      const redacted = await stages.redact(frontier.messages(request.input, request.history))
       const { maxTokens, schema } = frontier
       const metadata = { task: `${name}@${version}` }
       return { redacted, escalation: { idempotencyKey: request.id, messages: redacted.messages, maxTokens, schema, metadata } }

@@ -10,22 +10,19 @@ import type { Threshold } from './contracts/score.ts'
 import type { Order, RequestFacts, RunOptions, RungName, Stages } from './contracts/stages.ts'
 import type { Store } from './contracts/store.ts'
 import type { RungKind, Task } from './contracts/task.ts'
-import { createEngines } from './engine/engines.ts'
 import { createRungRunner } from './engine/rung-runner.ts'
 import { toShape } from './errors/shape.ts'
 import { UsageError } from './errors/usage-error.ts'
-import { GatewayClient } from './gateway/client.ts'
 import { createLedger, type Ledger } from './ledger/ledger.ts'
 import { createSettlementWriter } from './ledger/settlement-writer.ts'
-import { createCourier } from './outbox/courier.ts'
+import type { Courier } from './outbox/courier.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import { settle } from './pipeline.ts'
 import { createConnectivity } from './policy/connectivity.ts'
 import { createGates } from './policy/gates.ts'
 import { checkOptions, pageWorld } from './policy/options.ts'
-import { redact } from './policy/redact.ts'
-import { openStore } from './store/open-store.ts'
 import { Emitter } from './utils/emitter.ts'
+import { once } from './utils/once.ts'
 import { AsyncQueue } from './utils/queue.ts'
 import { RequestLog } from './utils/request-log.ts'
 import { runRung } from './utils/run-rung.ts'
@@ -64,7 +61,7 @@ export interface Runtime {
   readonly storage: Store['kind']
   on<N extends keyof RuntimeEvents>(name: N, listener: (event: RuntimeEvents[N]) => void): () => void
   /** Tells the runtime of a task whose escalations an earlier page may have left in the outbox. */
-  register<I, O>(task: Task<I, O>): void
+  register<I, O>(task: Task<I, O>): Promise<void>
   /** Deletes everything the runtime has stored, but the models' files. */
   deleteAll(): Promise<void>
   /** Aborts what runs, ends the workers, closes the store. */
@@ -86,38 +83,49 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   // State
   // Told once somebody can listen.
   const onFallback = (error: unknown): void => queueMicrotask(() => events.emit('store-fallback', toShape(error)))
-  const store =
-    typeof options.store === 'object' ? options.store : await openStore({ name: options.store ?? 'transaxle', onFallback })
+  const store = typeof options.store === 'object' ? options.store : await openOwnStore(options.store, onFallback)
   const cache = createExactCache({ store, now })
   const threads = createThreads({ store, now, newId })
   const ledger = createLedger({ store })
   const scorer = createScorer({ store, threshold: options.threshold, now })
 
-  // Engines
-  const engines = createEngines(options, {
-    onProgress: (kind, progress) => events.emit('progress', { ...progress, kind }),
-    onLoaded(kind, report) {
-      events.emit('loaded', { ...report, kind })
-      const id = `${report.model}@${report.revision}:${report.dtype}:${report.backend}`
-      // A record for people to look at: no load fails for want of it.
-      store.write(['loads'], (tx) => tx.put('loads', { ...report, id, at: now() })).catch(() => {})
-    },
+  // Engines: fetched and made with the first request that needs one.
+  const reports = new Map<RungKind, LoadReport>()
+  const loadEngines = once(async () => {
+    const { createEngines } = await import('./engine/engines.ts')
+    const engines = createEngines(options, {
+      onProgress: (kind, progress) => events.emit('progress', { ...progress, kind }),
+      onLoaded(kind, report) {
+        reports.set(kind, report)
+        events.emit('loaded', { ...report, kind })
+        const id = `${report.model}@${report.revision}:${report.dtype}:${report.backend}`
+        // A record for people to look at: no load fails for want of it.
+        store.write(['loads'], (tx) => tx.put('loads', { ...report, id, at: now() })).catch(() => {})
+      },
+    })
+    closing.signal.addEventListener('abort', () => engines.close(), { once: true })
+    return engines
   })
   const modelSet = KINDS.map((kind) => JSON.stringify(options.models[kind] ?? null))
 
-  // The way out
-  const frontier = gateway === undefined ? undefined : new GatewayClient({ ...gateway, fetch, now })
-  const connectivity = createConnectivity({ probe: async (signal) => (await frontier?.probe(signal)) ?? false, onLine, now })
+  // The way out: its code is fetched at once, so that a request can be queued after the network has gone.
+  const loadGateway = once(async () => {
+    if (gateway === undefined) throw new UsageError('invalid-option', 'No gateway is configured: set the option gateway.')
+    const { GatewayClient } = await import('./gateway/client.ts')
+    return new GatewayClient({ ...gateway, fetch, now })
+  })
+  const loadRedact = once(async () => (await import('./policy/redact.ts')).redact)
+  const connectivity = createConnectivity({ probe: async (signal) => (await loadGateway()).probe(signal), onLine, now })
 
   const keyOf = (request: Pick<RequestFacts, 'task'>, rung: RungName): string | undefined => {
-    const report = engines.report(rung.kind)
+    const report = reports.get(rung.kind)
     return report === undefined ? undefined : calibrationKey(request.task, rung.id, report)
   }
 
   const stages: Stages = {
     async prepare<I, O>(order: Order<I, O>) {
       const { id, task, options: asked, signal } = order
-      courier.know(task)
+      if (gateway !== undefined) void register(task)
       const checked = await task.input['~standard'].validate(order.input)
       if (checked.issues !== undefined) return { ok: false, problem: checked.issues.map((issue) => issue.message).join('; ') }
       const history = asked.thread === undefined ? [] : await threads.messages(asked.thread, { limit: HISTORY })
@@ -138,24 +146,25 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       spentToday: async () => (await ledger.totals({ since: startOfDay(now()) })).money,
       budgetPerDay: gateway?.budgetPerDay,
       frontierConfigured: gateway !== undefined,
-      deviceCapable: () => undefined,
+      deviceCapable: () => (typeof WebAssembly === 'undefined' ? 'This browser has no WebAssembly.' : undefined),
     }),
-    rungs: createRungRunner(engines),
+    rungs: createRungRunner({ configured: (kind) => options.models[kind] !== undefined, engines: loadEngines }),
     async score(request, rung, signals) {
       const key = keyOf(request, rung)
       return key === undefined ? { known: false, signals, why: 'no model is loaded.' } : scorer.score(key, signals)
     },
-    redact,
+    redact: async (messages) => (await loadRedact())(messages),
     async *frontier(request, signal, exchange) {
-      if (frontier === undefined) throw new TypeError('No gateway: the gates let nothing through.')
+      const frontier = await loadGateway()
       for await (const part of frontier.complete(request, { signal }, exchange)) {
         if (part.type === 'error') connectivity.saw(part.error.code !== 'network' && part.error.code !== 'timeout')
         yield part
       }
     },
     async outbox({ task, input, history, options: asked }, request) {
-      await courier.outbox.enqueue({ task: `${task.name}@${task.version}`, input, history, request, threadId: asked.thread })
-      courier.wake()
+      const { outbox, wake } = await loadCourier()
+      await outbox.enqueue({ task: `${task.name}@${task.version}`, input, history, request, threadId: asked.thread })
+      wake()
     },
     price: ({ prompt, completion }) => ({
       money: (prompt * price.input + completion * price.output) / 1e6,
@@ -175,22 +184,37 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
 
   // What could not be sent then is sent when the gateway is back.
-  const courier = createCourier({
-    store,
-    now,
-    newId,
-    random,
-    locks,
-    frontier: (...call) => stages.frontier(...call),
-    online: () => (frontier === undefined ? Promise.resolve(false) : connectivity.online()),
-    redact,
-    price: stages.price,
-    makeRoom: () => cache.clear(),
-    appendLedger: (entry) => ledger.append(entry),
-    onDelivered: (entry) => events.emit('delivered', entry),
-    signal: closing.signal,
+  const loadCourier = once(async () => {
+    const { createCourier } = await import('./outbox/courier.ts')
+    return createCourier({
+      store,
+      now,
+      newId,
+      random,
+      locks,
+      frontier: stages.frontier,
+      online: async () => gateway !== undefined && connectivity.online(),
+      redact: stages.redact,
+      price: stages.price,
+      makeRoom: () => cache.clear(),
+      appendLedger: (entry) => ledger.append(entry),
+      onDelivered: (entry) => events.emit('delivered', entry),
+      signal: closing.signal,
+    })
   })
-  globalThis.addEventListener?.('online', courier.wake)
+
+  /** A courier that cannot be fetched now is fetched at the next call. */
+  async function withCourier(use: (courier: Courier) => void): Promise<void> {
+    await loadCourier().then(use, () => {})
+  }
+
+  const wake = (): void => void withCourier((courier) => courier.wake())
+  const register = <I, O>(task: Task<I, O>): Promise<void> => withCourier((courier) => courier.know(task))
+  if (gateway !== undefined) {
+    globalThis.addEventListener?.('online', wake)
+    loadRedact().catch(() => {})
+    wake()
+  }
 
   function order<I, O>(task: Task<I, O>, input: unknown, asked: RunOptions, stop: AbortSignal): Order<I, O> {
     const signals = [closing.signal, stop, ...(asked.signal === undefined ? [] : [asked.signal])]
@@ -234,14 +258,16 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       return assessments
     },
 
-    load: (kinds = KINDS.filter((kind) => engines[kind] !== undefined)) =>
-      Promise.all(
+    async load(kinds = KINDS.filter((kind) => options.models[kind] !== undefined)) {
+      const engines = await loadEngines()
+      return Promise.all(
         kinds.map((kind) => {
           const slot = engines[kind]
           if (slot === undefined) throw new UsageError('invalid-option', `No ${kind} model is configured: set models.${kind}.`)
           return slot.load()
         }),
-      ),
+      )
+    },
 
     get threshold() {
       return scorer.threshold
@@ -254,30 +280,39 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     },
     set offline(offline) {
       connectivity.offline = offline
-      if (!offline) courier.wake()
+      if (!offline) wake()
     },
     online: () => connectivity.online(),
     label: ({ id }, good) => scorer.label(id, good),
     calibrators: scorer,
     threads,
-    outbox: courier.outbox,
+    outbox: {
+      list: async () => (await loadCourier()).outbox.list(),
+      drain: async (signal) => (await loadCourier()).outbox.drain(signal),
+      cancel: async (id) => (await loadCourier()).outbox.cancel(id),
+      take: async (id) => (await loadCourier()).outbox.take(id),
+    },
     ledger,
     storage: store.kind,
     on: (name, listener) => events.on(name, listener),
-    register(task) {
-      courier.know(task)
-      courier.wake()
+    async register(task) {
+      await register(task)
+      wake()
     },
     deleteAll: () => store.clear(),
 
     async close() {
       closing.abort()
-      globalThis.removeEventListener?.('online', courier.wake)
+      globalThis.removeEventListener?.('online', wake)
       events.clear()
-      engines.close()
       await store.close()
     },
   }
+}
+
+async function openOwnStore(name = 'transaxle', onFallback: (error: unknown) => void): Promise<Store> {
+  const { openStore } = await import('./store/open-store.ts')
+  return openStore({ name, onFallback })
 }
 
 /** The end of a stream: an error part only where text was shown that turned out not to be an answer. */

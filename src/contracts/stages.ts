@@ -113,7 +113,7 @@ export interface Stages {
     repair<I>(request: RequestFacts, input: I, rung: Rung<I>, draft: Draft, problem: string): Promise<RungRun>
   }
   readonly score: (request: RequestFacts, rung: RungName, signals: Signals) => Promise<Score>
-  readonly redact: (messages: readonly ChatMessage[]) => Redacted
+  readonly redact: (messages: readonly ChatMessage[]) => Promise<Redacted>
   readonly frontier: (request: FrontierRequest, signal: AbortSignal, exchange: Exchange) => AsyncIterable<Part>
   readonly outbox: (request: RequestFacts, escalation: FrontierRequest) => Promise<void>
   readonly price: (tokens: { readonly prompt: number; readonly completion: number }) => {

@@ -47,7 +47,7 @@ export class EmbeddingClient implements EmbeddingEngine {
 
   /** Gives the model's memory back. Calls that are pending reject with `not-loaded`. */
   unload(): Promise<void> {
-    return this.#loader.unload(this.#deadlines.unload ?? 5_000)
+    return this.#supervisor.unload(this.#deadlines.unload ?? 5_000)
   }
 
   /** Ends the worker for good. */

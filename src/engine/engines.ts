@@ -1,10 +1,10 @@
-import type { EmbeddingEngine, EngineOptions, GenerationEngine, LoadOptions } from '../contracts/engine.ts'
+import type { EngineOptions, LoadOptions } from '../contracts/engine.ts'
 import type { LoadProgress, LoadReport, ModelSource, ModelSpec } from '../contracts/models.ts'
 import type { RuntimeOptions } from '../contracts/runtime.ts'
 import type { RungKind } from '../contracts/task.ts'
 import { EmbeddingClient } from './embedding-client.ts'
 import { GenerationClient } from './generation-client.ts'
-import type { EngineSlot } from './rung-runner.ts'
+import type { EngineSlot, EngineSlots } from './rung-runner.ts'
 
 const OWN_HOST: readonly ModelSource[] = [{ base: '/models', layout: 'folder' }]
 
@@ -15,11 +15,7 @@ export interface EngineListeners {
 }
 
 /** The engines an app configured, each in a worker of its own; undefined where it configured none. */
-export interface Engines {
-  readonly encoder: EngineSlot<EmbeddingEngine> | undefined
-  readonly generator: EngineSlot<GenerationEngine> | undefined
-  /** What is loaded of a kind. */
-  report(kind: RungKind): LoadReport | undefined
+export interface Engines extends EngineSlots {
   /** Ends the workers; calls that are pending reject. */
   close(): void
 }
@@ -66,7 +62,6 @@ export function createEngines(
       generator === undefined
         ? undefined
         : slot('generator', new GenerationClient({ createWorker, engine: engineOptions(generator, backend) })),
-    report: (kind) => reports.get(kind),
     close() {
       for (const close of closers) close()
     },

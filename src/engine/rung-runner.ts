@@ -12,13 +12,20 @@ export interface EngineSlot<E> {
   load(): Promise<LoadReport>
 }
 
-export interface RungRunnerOptions {
+export type EngineSlots = {
   readonly encoder: EngineSlot<EmbeddingEngine> | undefined
   readonly generator: EngineSlot<GenerationEngine> | undefined
 }
 
+export interface RungRunnerOptions {
+  /** Whether the app has a model of this kind. */
+  readonly configured: (kind: RungKind) => boolean
+  /** The engines, made at the first call. */
+  readonly engines: () => Promise<EngineSlots>
+}
+
 /** Runs a task's rungs on the engines: the pipeline's `rungs` stage. */
-export function createRungRunner(slots: RungRunnerOptions): Stages['rungs'] {
+export function createRungRunner({ configured, engines }: RungRunnerOptions): Stages['rungs'] {
   const remembered = new PromiseCache()
 
   async function context(
@@ -26,17 +33,18 @@ export function createRungRunner(slots: RungRunnerOptions): Stages['rungs'] {
     kind: RungKind,
     onText: (text: string) => void,
   ): Promise<{ context: RungContext; model: string }> {
+    const slots = await engines()
     // The load goes on for the others when one request is aborted.
-    const report = await withDeadline(slot(kind).load(), 'the model to load', undefined, request.signal)
+    const report = await withDeadline((slots[kind] ?? missing(kind)).load(), 'the model to load', undefined, request.signal)
     const model = modelKey(report)
     return {
       model,
       context: {
         get encoder() {
-          return slots.encoder?.engine ?? missing('encoder')
+          return (slots.encoder ?? missing('encoder')).engine
         },
         get generator() {
-          return slots.generator?.engine ?? missing('generator')
+          return (slots.generator ?? missing('generator')).engine
         },
         signal: request.signal,
         history: request.history,
@@ -46,14 +54,8 @@ export function createRungRunner(slots: RungRunnerOptions): Stages['rungs'] {
     }
   }
 
-  function slot(kind: RungKind): EngineSlot<unknown> {
-    const found = slots[kind]
-    if (found === undefined) throw new EngineError('not-loaded', noModel(kind))
-    return found
-  }
-
   return {
-    unable: (rung) => (slots[rung.kind] === undefined ? noModel(rung.kind) : undefined),
+    unable: ({ kind }) => (configured(kind) ? undefined : noModel(kind)),
     async run<I>(request: RequestFacts, input: I, rung: Rung<I>, onText: (source: RungRun['source'], text: string) => void) {
       const made = await context(request, rung.kind, (text) => onText({ where: 'device', model: made.model }, text))
       return { draft: await rung.answer(input, made.context), source: { where: 'device', model: made.model } }

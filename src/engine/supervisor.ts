@@ -2,17 +2,24 @@ import type { Remote } from 'comlink'
 import { proxy } from 'comlink'
 
 import type { EngineOptions } from '../contracts/engine.ts'
+import type { ErrorCode } from '../contracts/error-shape.ts'
 import type { LoadProgress, LoadReport } from '../contracts/models.ts'
 import type { EngineWorker, Wire, WorkerKind } from '../contracts/wire.ts'
 import { isTransaxleError, type TransaxleError } from '../errors/base.ts'
 import { EngineError } from '../errors/engine-error.ts'
+import { fromShape, toShape } from '../errors/shape.ts'
 import { WorkerError } from '../errors/worker-error.ts'
 import { throwIfAborted } from '../utils/deadline.ts'
 import type { Life, LifeAction } from './life.ts'
 import { NEW_LIFE, nextLife } from './life.ts'
 import type { EndedBy } from './session.ts'
 import { WorkerSession } from './session.ts'
+import { stepDown, steppedDown } from './step-down.ts'
 import { watch } from './watchdog.ts'
+
+/** After these a call is made again on a new worker. */
+const DEATHS: ReadonlySet<ErrorCode> = new Set(['worker-died'])
+const LOSSES: ReadonlySet<ErrorCode> = new Set(['worker-died', 'device-lost'])
 
 export interface SupervisorOptions {
   readonly kind: WorkerKind
@@ -66,42 +73,25 @@ export class WorkerSupervisor {
   #ready: Promise<WorkerSession> | undefined
   #loading: Promise<void> | undefined
   #model: EngineOptions | undefined
+  #report: LoadReport | undefined
 
   constructor(options: SupervisorOptions) {
     this.#options = options
   }
 
-  /** Whether a model is loaded, or will be again at the next call. */
-  get loaded(): boolean {
-    return this.#model !== undefined && this.#life.phase !== 'broken' && this.#life.phase !== 'closed'
+  /** What is loaded, and will be again at the next call if the worker has died; undefined if nothing is. */
+  get report(): LoadReport | undefined {
+    return this.#life.phase === 'broken' || this.#life.phase === 'closed' ? undefined : this.#report
   }
 
-  get closed(): boolean {
-    return this.#life.phase === 'closed'
-  }
-
-  /** Loads a model; other calls made meanwhile wait for it. It is loaded again, with these options, on each restart. */
+  /**
+   * Loads a model; other calls made meanwhile wait for it. It is loaded again, with these options, on each restart. With
+   * `backend: 'auto'`, a load that fails on the GPU is made again on WASM, and the report says so.
+   */
   load(model: EngineOptions, options: SupervisedLoad = {}): Promise<LoadReport> {
     this.#step({ type: 'forgive' })
-    this.#model = undefined
-    const loading = this.#watched(
-      {
-        name: 'the model to load',
-        deadline: options.deadline ?? this.#loadDeadline,
-        signal: options.signal,
-        invoke: (worker, id, alive) => {
-          const onProgress = (progress: LoadProgress): void => {
-            if (options.deadline === undefined) alive()
-            options.onProgress?.(progress)
-          }
-          return worker.load(id, model, proxy(onProgress))
-        },
-      },
-      undefined,
-    ).then((report) => {
-      this.#model = model
-      return report
-    })
+    this.#forget()
+    const loading = this.#load(model, options)
     this.#loading = loading.then(
       () => undefined,
       () => undefined,
@@ -109,21 +99,15 @@ export class WorkerSupervisor {
     return loading
   }
 
-  /** One call, after a load in progress. Made again once if its worker dies. */
+  /** One call, after a load in progress. Made again once if its worker dies or loses its GPU. */
   call<T>(call: SupervisedCall<T>): Promise<T> {
-    return this.#watched(call, this.#loading)
-  }
-
-  /** Ends the worker and forgets the model; the next call starts a new worker. Calls that are pending reject with `not-loaded`. */
-  restart(): void {
-    this.#model = undefined
-    this.#session?.end(new EngineError('not-loaded', 'The model was unloaded. Call load() first.'), 'stop')
+    return this.#watched(call, this.#loading, LOSSES)
   }
 
   /** Forgets the model and ends the worker, which alone gives its memory back. The next load starts a new one. */
   async unload(deadline: number): Promise<void> {
     const session = this.#session
-    this.#model = undefined
+    this.#forget()
     if (session === undefined) return
     const id = this.#newId()
     try {
@@ -131,7 +115,7 @@ export class WorkerSupervisor {
     } catch {
       // Whether it let go of its resources or not, it is ended now, which frees them.
     }
-    if (this.#session === session) this.restart()
+    session.end(new EngineError('not-loaded', 'The model was unloaded. Call load() first.'), 'stop')
   }
 
   /** Ends the worker for good. What is pending rejects with `worker-died`, as does every later call. */
@@ -140,17 +124,61 @@ export class WorkerSupervisor {
     this.#session?.end(this.#closed(), 'stop')
   }
 
-  #watched<T>(call: SupervisedCall<T>, after: Promise<void> | undefined): Promise<T> {
+  async #load(model: EngineOptions, options: SupervisedLoad): Promise<LoadReport> {
+    const load = (model: EngineOptions): Promise<LoadReport> => this.#watched(this.#loadCall(model, options), undefined, DEATHS)
+    try {
+      return this.#remember(model, await load(model))
+    } catch (error) {
+      const lower = stepDown(model, error)
+      if (lower === undefined) throw error
+
+      // A worker that has met a lost device, or holds the GPU build's memory, is not one to go on with.
+      const reason = asError(error)
+      this.#session?.end(reason, 'stop')
+      return this.#remember(lower, steppedDown(await load(lower), reason))
+    }
+  }
+
+  #loadCall(model: EngineOptions, options: SupervisedLoad): SupervisedCall<LoadReport> {
+    return {
+      name: 'the model to load',
+      deadline: options.deadline ?? this.#options.loadDeadline ?? 120_000,
+      signal: options.signal,
+      invoke: (worker, id, alive) => {
+        const onProgress = (progress: LoadProgress): void => {
+          if (options.deadline === undefined) alive()
+          options.onProgress?.(progress)
+        }
+        return worker.load(id, model, proxy(onProgress))
+      },
+    }
+  }
+
+  #remember(model: EngineOptions, report: LoadReport): LoadReport {
+    this.#model = model
+    this.#report = report
+    return report
+  }
+
+  #forget(): void {
+    this.#model = undefined
+    this.#report = undefined
+  }
+
+  #watched<T>(call: SupervisedCall<T>, after: Promise<void> | undefined, replayOn: ReadonlySet<ErrorCode>): Promise<T> {
     return watch(call.name, call.deadline, call.signal, async (alive, stop) => {
       await after
       for (let replayed = false; ; replayed = true) {
+        let session: WorkerSession | undefined
         try {
-          const session = await this.#start()
+          session = await this.#start()
           throwIfAborted(stop)
           const id = this.#newId()
           return await session.call(id, (worker) => call.invoke(worker, id, alive), stop)
         } catch (error) {
-          if (replayed || stop.aborted || !isDeath(error) || this.closed) throw error
+          if (!isTransaxleError(error) || !replayOn.has(error.code)) throw error
+          session?.end(error, 'death')
+          if (replayed || stop.aborted || this.#life.phase === 'closed') throw error
         }
       }
     })
@@ -168,6 +196,18 @@ export class WorkerSupervisor {
   }
 
   async #open(): Promise<WorkerSession> {
+    const model = this.#model
+    try {
+      return await this.#openWith(model)
+    } catch (error) {
+      const lower = model === undefined ? undefined : stepDown(model, error)
+      if (lower === undefined || this.#model !== model) throw error
+      return this.#openWith(lower, asError(error))
+    }
+  }
+
+  /** `failed`: why the model is not loaded as it was asked for. */
+  async #openWith(model: EngineOptions | undefined, failed?: TransaxleError): Promise<WorkerSession> {
     const life = this.#step({ type: 'start' })
     const { kind, createWorker, locks, helloDeadline = 30_000, cancelGrace = 5_000 } = this.#options
     if (life.phase === 'closed') throw this.#closed()
@@ -187,20 +227,21 @@ export class WorkerSupervisor {
     })
     this.#session = session
     await session.hello()
-    const model = this.#model
-    if (model !== undefined) await this.#reload(session, model)
+    if (model !== undefined) {
+      const report = await this.#reload(session, model)
+      this.#remember(model, failed === undefined ? report : steppedDown(report, failed))
+    }
     this.#step({ type: 'ready' })
     return session
   }
 
-  async #reload(session: WorkerSession, model: EngineOptions): Promise<void> {
+  async #reload(session: WorkerSession, model: EngineOptions): Promise<LoadReport> {
     const id = this.#newId()
+    const { name, deadline, invoke } = this.#loadCall(model, {})
     try {
-      await watch('the model to load again', this.#loadDeadline, undefined, (alive, stop) =>
-        session.call(id, (worker) => worker.load(id, model, proxy(alive)), stop),
-      )
+      return await watch(name, deadline, undefined, (alive, stop) => session.call(id, (worker) => invoke(worker, id, alive), stop))
     } catch (error) {
-      if (isTransaxleError(error)) session.end(error, 'stop')
+      session.end(asError(error), 'stop')
       throw error
     }
   }
@@ -213,7 +254,7 @@ export class WorkerSupervisor {
     this.#step(by === 'death' ? { type: 'died', at: this.#now() } : { type: 'stopped' })
 
     // Whoever took a call back usually makes another: have the model there by then.
-    if (by === 'kill' && this.loaded) this.#start().catch(() => undefined)
+    if (by === 'kill' && this.report !== undefined) this.#start().catch(() => undefined)
   }
 
   #step(action: LifeAction): Life {
@@ -226,10 +267,6 @@ export class WorkerSupervisor {
     return new WorkerError('worker-died', `The ${this.#options.kind} engine was closed.`, { details: { closed: true } })
   }
 
-  get #loadDeadline(): number {
-    return this.#options.loadDeadline ?? 120_000
-  }
-
   #newId(): string {
     return this.#options.newId?.() ?? crypto.randomUUID()
   }
@@ -239,6 +276,6 @@ export class WorkerSupervisor {
   }
 }
 
-function isDeath(error: unknown): boolean {
-  return isTransaxleError(error) && error.code === 'worker-died'
+function asError(error: unknown): TransaxleError {
+  return isTransaxleError(error) ? error : fromShape(toShape(error, 'worker-failed'))
 }

@@ -92,7 +92,7 @@ function knownTask<I, O>(task: Task<I, O>, redact: Stages['redact']): KnownTask 
   async function read({ input, history = [] }: OutboxEntry): Promise<{ input: I; redacted: Redacted } | undefined> {
     const checked = await task.input['~standard'].validate(input)
     if (checked.issues !== undefined) return undefined
-    return { input: checked.value, redacted: redact(task.frontier.messages(checked.value, history)) }
+    return { input: checked.value, redacted: await redact(task.frontier.messages(checked.value, history)) }
   }
   return {
     redacted: async (entry) => (await read(entry))?.redacted,

@@ -281,7 +281,7 @@ describe('text is shown once, from one source', () => {
     const seen = screen()
     const stages = stagesOf({
       score: async () => scored(0.9),
-      redact: (messages) => ({ messages, counts: { EMAIL: 1 }, restore: (text) => text.replace('[EMAIL_1]', 'ann@example.com') }),
+      redact: async (messages) => ({ messages, counts: { EMAIL: 1 }, restore: (text) => text.replace('[EMAIL_1]', 'ann@example.com') }),
       async *frontier() {
         yield* frontierParts('write to [EMAIL_1] now', 3)
       },
