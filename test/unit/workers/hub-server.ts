@@ -73,6 +73,10 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
+function keyOf(request: RequestInfo | URL): string {
+  return request instanceof Request ? request.url : request.toString()
+}
+
 /** The Cache API in memory, as far as it is used. */
 export function memoryCaches(): CacheStorage & { readonly stores: Map<string, Map<string, Response>> } {
   const stores = new Map<string, Map<string, Response>>()
@@ -80,9 +84,9 @@ export function memoryCaches(): CacheStorage & { readonly stores: Map<string, Ma
     const store = stores.get(name) ?? new Map<string, Response>()
     stores.set(name, store)
     const fake: Pick<Cache, 'match' | 'put' | 'delete'> = {
-      match: (url) => Promise.resolve(store.get(String(url))?.clone()),
-      put: (url, response) => Promise.resolve(void store.set(String(url), response)),
-      delete: (url) => Promise.resolve(store.delete(String(url))),
+      match: (url) => Promise.resolve(store.get(keyOf(url))?.clone()),
+      put: (url, response) => Promise.resolve(void store.set(keyOf(url), response)),
+      delete: (url) => Promise.resolve(store.delete(keyOf(url))),
     }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a fake of what is used
     return fake as Cache
