@@ -231,6 +231,7 @@ export class WorkerSupervisor {
       const report = await this.#reload(session, model)
       this.#remember(model, failed === undefined ? report : steppedDown(report, failed))
     }
+    if (session.reason !== undefined) throw session.reason
     this.#step({ type: 'ready' })
     return session
   }
@@ -249,7 +250,9 @@ export class WorkerSupervisor {
   #onEnd(session: WorkerSession, by: EndedBy): void {
     if (this.#session === session) {
       this.#session = undefined
-      this.#ready = undefined
+
+      // While it starts, `#open` goes on or rejects, and whoever comes meanwhile shares that.
+      if (this.#life.phase !== 'starting') this.#ready = undefined
     }
     this.#step(by === 'death' ? { type: 'died', at: this.#now() } : { type: 'stopped' })
 

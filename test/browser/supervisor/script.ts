@@ -27,6 +27,8 @@ export interface Life {
   readonly hello?: 'hang' | 'close' | undefined
   /** The error of loads on the backends named. */
   readonly failLoadOn?: readonly string[] | undefined
+  /** First life whose loads fail. Default 1. */
+  readonly failLoadFrom?: number | undefined
   readonly loadError?: ErrorShape | undefined
   readonly load?: 'close' | undefined
 }

@@ -74,7 +74,7 @@ const worker: EngineWorker = {
       return never
     }
     const backend = options.backend === 'auto' ? 'webgpu' : options.backend
-    if (me.failLoadOn?.includes(backend) === true) {
+    if (me.failLoadOn?.includes(backend) === true && me.life >= (me.failLoadFrom ?? 1)) {
       return { ok: false, error: me.loadError ?? { code: 'self-check-failed', message: 'wrong token', retryable: false } }
     }
     model = options

@@ -311,6 +311,27 @@ describe('load and unload', () => {
     expect(textOf(await collect(generate(engine, { after: 1, fate: 'hang', lives: [2] })))).toBe(SENTENCE)
   })
 
+  test('a GPU that is lost mid-generation: the worker starts anew, on WASM if the GPU stays away', async () => {
+    const error = { code: 'device-lost', message: 'gone', retryable: true } as const
+    const engine = generator(new Lives(), { engine: { ...ENGINE, backend: 'auto' } })
+    await engine.load()
+    expect(textOf(await collect(generate(engine, { after: 2, fate: 'error', error, lives: [1] })))).toBe(SENTENCE)
+    expect(await engine.load()).toMatchObject({ backend: 'webgpu' })
+
+    const lives = new Lives({ failLoadOn: ['webgpu'], failLoadFrom: 2 })
+    const unlucky = generator(lives, { engine: { ...ENGINE, backend: 'auto' } })
+    expect(await unlucky.load()).toMatchObject({ backend: 'webgpu' })
+    const [parts, count] = await Promise.all([
+      collect(generate(unlucky, { after: 0, fate: 'error', error, lives: [1] })),
+      unlucky.countTokens({ text: script({ fate: 'hang', lives: [1] }) }),
+    ])
+    expect(textOf(parts)).toBe(SENTENCE)
+    expect(count).toBe(3)
+    expect(await unlucky.load()).toMatchObject({ backend: 'wasm', reason: expect.stringContaining('wrong token') })
+    expect(lives.workers).toHaveLength(3)
+    expect(await livingWorkers()).toHaveLength(2)
+  })
+
   test('does not step down from a choice, nor from a missing model', async () => {
     const chosen = generator(new Lives({ failLoadOn: ['webgpu'] }), { engine: { ...ENGINE, backend: 'webgpu' } })
     await expect(chosen.load()).rejects.toMatchObject({ code: 'self-check-failed' })
