@@ -50,7 +50,7 @@ export interface TransactOptions {
 export interface Store {
   /** `indexeddb`, or `memory` with the reason why (private mode, storage blocked): then nothing outlives the page. */
   readonly kind: { readonly name: 'indexeddb' } | { readonly name: 'memory'; readonly reason: string }
-  /** `work` may run a second time, after a lost connection took all of the first run back: it changes nothing but the store. */
+  /** `work` may run a second time, after a lost connection took all of the first run back: what else it does must bear that. */
   read<T>(names: readonly CollectionName[], work: (tx: Transaction) => Promise<T>): Promise<T>
   write<T>(names: readonly CollectionName[], work: (tx: Transaction) => Promise<T>, options?: TransactOptions): Promise<T>
   clear(names?: readonly CollectionName[]): Promise<void>

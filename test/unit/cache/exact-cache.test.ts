@@ -30,14 +30,15 @@ test('gives back what was put, and misses what was not', async () => {
 })
 
 test('an entry grows too old to be given out, and is deleted at the next tidying', async () => {
-  const cache = cacheOf({ maxAgeMs: 100, maxEntries: 1 })
+  const cache = cacheOf({ maxAgeMs: 100, maxEntries: 2 })
   await cache.put(entry('a'))
   time = 1100
   expect(await cache.lookup('a')).toBeDefined()
   time = 1101
   expect(await cache.lookup('a')).toBeUndefined()
   await cache.put(entry('b'))
-  expect(await keys()).toEqual(['b'])
+  await cache.put(entry('c'))
+  expect(await keys()).toEqual(['b', 'c'])
 })
 
 test('the number of entries is bounded, and the least recently used go first', async () => {

@@ -412,6 +412,54 @@ test('drains do not overlap; one that is asked for during another sees what came
   expect((await outbox.list()).map(({ state }) => state)).toEqual(['answered', 'answered'])
 })
 
+test('each drain that is asked for during another is a new one', async () => {
+  const outbox = outboxOf({ parallel: 1 })
+  for (const id of ['a', 'b', 'c']) {
+    const started = gate()
+    const go = gate()
+    respond = async function* () {
+      started.open()
+      await go.opened
+      yield* answer('ok')
+    }
+    await outbox.enqueue(item(id))
+    const first = outbox.drain()
+    await started.opened
+    await outbox.enqueue(item(`${id}-during`))
+    let early = true
+    const second = outbox.drain().then(() => expect(early).toBe(false))
+    await outbox.list()
+    early = false
+    go.open()
+    await Promise.all([first, second])
+  }
+  expect(sent).toEqual(['a', 'a-during', 'b', 'b-during', 'c', 'c-during'])
+})
+
+test('an entry that was put off while another worker held an old list is not sent before its time', async () => {
+  const tried = gate()
+  let reads = 0
+  const lagging: Store = {
+    ...store,
+    read: async (names, work) => {
+      reads += 1
+      const second = reads === 2
+      const result = await store.read(names, work)
+      if (second) await tried.opened
+      return result
+    },
+  }
+  respond = () => fault(unavailable)
+  const { store: seen } = faulty(lagging, () => undefined)
+  const outbox = outboxOf({ store: seen, parallel: 2 })
+  await outbox.enqueue(item('a'))
+  const drained = outbox.drain()
+  await vi.waitFor(async () => expect(await stateOf('a')).toMatchObject({ state: 'waiting', tries: 1 }))
+  tried.open()
+  expect(await drained).toMatchObject({ nextDueAt: 1500 })
+  expect(sent).toEqual(['a'])
+})
+
 test('a full disk: room is made, and the write is tried once more', async () => {
   let fullFor = 1
   const { store: nearlyFull } = faulty(store, ({ mode }) => (mode === 'write' && fullFor-- > 0 ? full : undefined))
