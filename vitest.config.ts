@@ -2,6 +2,7 @@ import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 
 import { CHROMIUM_FLAGS, findChromium } from './scripts/chromium.ts'
+import { gatewayPlugin } from './scripts/gateway-plugin.ts'
 
 const alias = {
   'transaxle/worker': new URL('./workers/engine.worker.ts', import.meta.url).pathname,
@@ -19,12 +20,22 @@ export default defineConfig({
   test: {
     projects: [
       { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], environment: 'node', testTimeout: 60_000 } },
-      { resolve: { alias }, test: { name: 'server', include: ['test/server/**/*.test.ts'], environment: 'node', testTimeout: 30_000 } },
+      {
+        resolve: { alias },
+        test: { name: 'server', include: ['test/server/**/*.test.ts'], environment: 'node', testTimeout: 30_000 },
+      },
       browserProject('contract', 60_000),
       browserProject('browser', 300_000),
       {
         resolve: { alias },
-        test: { name: 'dist', include: ['test/dist/**/*.test.ts'], environment: 'node', testTimeout: 600_000, hookTimeout: 600_000, fileParallelism: false },
+        test: {
+          name: 'dist',
+          include: ['test/dist/**/*.test.ts'],
+          environment: 'node',
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
       },
     ],
   },
@@ -33,11 +44,21 @@ export default defineConfig({
 function browserProject(name: 'contract' | 'browser', testTimeout: number) {
   return {
     resolve: { alias },
+    // Page and gateway on one origin, as in the demo.
+    plugins: [gatewayPlugin()],
     server: { headers: isolation },
     worker: { format: 'es' as const },
     optimizeDeps: {
       exclude: ['onnxruntime-web'],
-      include: ['comlink', 'idb', '@huggingface/jinja', '@huggingface/tokenizers', 'eventsource-parser', 'eventsource-parser/stream', 'valibot'],
+      include: [
+        'comlink',
+        'idb',
+        '@huggingface/jinja',
+        '@huggingface/tokenizers',
+        'eventsource-parser',
+        'eventsource-parser/stream',
+        'valibot',
+      ],
     },
     test: {
       name,

@@ -299,7 +299,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await register(task)
       wake()
     },
-    deleteAll: () => store.clear(),
+    async deleteAll() {
+      await cache.clear()
+      await store.clear()
+      scorer.forget()
+    },
 
     async close() {
       closing.abort()

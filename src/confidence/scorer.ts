@@ -28,6 +28,8 @@ export interface Scorer {
   exportCalibrators(): Promise<CalibratorFile>
   /** Adds calibrators; one that is newer here stays. Throws UsageError('invalid-option') where the file is not of this form. */
   importCalibrators(file: unknown): Promise<void>
+  /** Forgets what was read from the store, which somebody has emptied. */
+  forget(): void
 }
 
 export interface ScorerOptions {
@@ -120,6 +122,11 @@ export function createScorer({ store, threshold, now }: ScorerOptions): Scorer {
     async exportCalibrators() {
       await read()
       return { version: 1, calibrators: Object.fromEntries(calibrators) }
+    },
+
+    forget() {
+      calibrators.clear()
+      resolved.clear()
     },
 
     async importCalibrators(file) {
