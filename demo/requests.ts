@@ -1,0 +1,162 @@
+import { isTransaxleError, type OutboxEntry, type Runtime } from 'transaxle'
+
+import { messageOf } from './engines.ts'
+import type { Memory } from './memory.ts'
+import { readValue, toResult, type MessageResults, type Result, type TaskName, type Values } from './results.ts'
+import { runningKey, type State } from './state.ts'
+
+export interface RequestsOptions {
+  readonly state: State
+  readonly memory: Memory
+  /** The runtime of now: it is another one after the person has changed the models. */
+  readonly runtime: () => Runtime
+  readonly changed: () => void
+}
+
+/** Runs the tasks and keeps what became of each request. */
+export interface Requests {
+  run(task: TaskName, message: string): Promise<void>
+  stop(task: TaskName, message: string): void
+  label(task: TaskName, message: string, good: boolean): Promise<void>
+  /** An answer that came through the outbox takes the place of the request that waited for it. */
+  deliver(entry: OutboxEntry): Promise<void>
+  refreshOutbox(): Promise<void>
+  refreshLedger(): Promise<void>
+}
+
+export function createRequests({ state, memory, runtime, changed }: RequestsOptions): Requests {
+  function keep(message: string, results: MessageResults): void {
+    state.results.set(message, results)
+    memory.keepResults(message, results)
+    changed()
+  }
+
+  function keepResult<N extends TaskName>(task: N, message: string, result: Result<Values[N]>): void {
+    keep(message, { ...state.results.get(message), [task]: result })
+  }
+
+  /** One task, with its own types. */
+  async function settle(task: TaskName, message: string, signal: AbortSignal): Promise<void> {
+    const mail = state.byId.get(message)
+    if (mail === undefined) return
+    const input = { subject: mail.subject, body: mail.body }
+    const options = { signal, privacy: state.privacy }
+    const start = performance.now()
+    const took = (): number => performance.now() - start
+    let written: Promise<unknown>
+    if (task === 'triage') {
+      const outcome = await runtime().run(state.tasks.triage, input, options)
+      keepResult('triage', message, toResult(outcome, took()))
+      written = outcome.done
+    } else if (task === 'extract') {
+      const outcome = await runtime().run(state.tasks.extract, input, options)
+      keepResult('extract', message, toResult(outcome, took()))
+      written = outcome.done
+    } else {
+      const outcome = await runtime().run(state.tasks.draft, input, options)
+      keepResult('draft', message, toResult(outcome, took()))
+      written = outcome.done
+    }
+    await written
+    const result = state.results.get(message)?.[task]
+    if (result?.settled === 'queued') await refreshOutbox()
+    if (result !== undefined && result.bytesSent > 0) await noteSent(task, message)
+  }
+
+  /** What was replaced before sending stands in the ledger, which is written after the answer is out. */
+  async function noteSent(task: TaskName, message: string): Promise<void> {
+    await refreshLedger()
+    const results = state.results.get(message)
+    const result = results?.[task]
+    const entry = state.ledger.entries.find(({ id }) => id === result?.id)
+    if (result !== undefined && entry !== undefined) keep(message, { ...results, [task]: { ...result, redacted: entry.redacted } })
+  }
+
+  async function refreshOutbox(): Promise<void> {
+    state.outbox = await runtime().outbox.list()
+    changed()
+  }
+
+  async function refreshLedger(): Promise<void> {
+    const entries = await runtime().ledger.list()
+    const sum = (pick: (entry: (typeof entries)[number]) => number): number =>
+      entries.reduce((total, entry) => total + pick(entry), 0)
+    state.ledger = {
+      entries,
+      money: sum((entry) => entry.money),
+      bytesSent: sum((entry) => entry.bytesSent),
+      bytesReceived: sum((entry) => entry.bytesReceived),
+    }
+    changed()
+  }
+
+  return {
+    async run(task, message) {
+      const key = runningKey(task, message)
+      if (state.running.has(key)) return
+      const abort = new AbortController()
+      state.running.set(key, { since: performance.now(), abort })
+      changed()
+      try {
+        await settle(task, message, abort.signal)
+      } catch (error) {
+        // Stopped by the person, or by a change of models.
+        if (!(isTransaxleError(error) && error.code === 'aborted')) state.notice = messageOf(error)
+      } finally {
+        state.running.delete(key)
+        changed()
+      }
+    },
+    stop: (task, message) => state.running.get(runningKey(task, message))?.abort.abort(),
+
+    async label(task, message, good) {
+      const results = state.results.get(message)
+      const result = results?.[task]
+      if (result === undefined) return
+      await runtime().label(result, good)
+      keep(message, { ...results, [task]: { ...result, good } })
+    },
+
+    async deliver(entry) {
+      const found = findRequest(state, entry.id)
+      if (found !== undefined && entry.state === 'answered') {
+        await refreshLedger()
+        const sent = state.ledger.entries.find(({ id }) => id === entry.id)
+        const value = readValue[found.task](entry.value)
+        const { [found.task]: waiting, ...others } = found.results
+        if (waiting !== undefined && value !== undefined) {
+          keep(found.message, {
+            ...others,
+            [found.task]: {
+              ...waiting,
+              settled: 'frontier',
+              value,
+              model: sent?.model ?? state.frontier,
+              reason: `${waiting.reason} It waited in the outbox and was answered when the frontier model could be reached.`,
+              reasonCode: 'delivered',
+              bytesSent: sent?.bytesSent ?? waiting.bytesSent,
+              bytesReceived: sent?.bytesReceived ?? waiting.bytesReceived,
+              spent: sent?.money ?? waiting.spent,
+              redacted: sent?.redacted,
+            },
+          })
+          // It has its place on the page now.
+          await runtime().outbox.take(entry.id)
+        }
+      }
+      await refreshOutbox()
+    },
+    refreshOutbox,
+    refreshLedger,
+  }
+}
+
+function findRequest(
+  { results }: State,
+  id: string,
+): { readonly task: TaskName; readonly message: string; readonly results: MessageResults } | undefined {
+  for (const [message, each] of results) {
+    for (const task of ['triage', 'extract', 'draft'] as const) if (each[task]?.id === id) return { task, message, results: each }
+  }
+  return undefined
+}
