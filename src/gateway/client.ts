@@ -44,8 +44,13 @@ export class GatewayClient implements Frontier {
   readonly #options: GatewayOptions
   readonly #url: string
 
+  /** Kept apart from the options: a browser's fetch must not be called as a method of another object. */
+  readonly #fetch: typeof fetch
+
   constructor(options: GatewayOptions) {
     this.#options = options
+    const { fetch } = options
+    this.#fetch = (input, init) => fetch(input, init)
     this.#url = options.url.replace(/\/+$/, '')
   }
 
@@ -104,7 +109,7 @@ export class GatewayClient implements Frontier {
     const stop = new AbortController()
     try {
       const response = await withDeadline(
-        this.#options.fetch(this.#options.healthUrl ?? `${this.#url}/../healthz`, { cache: 'no-store', signal: stop.signal }),
+        this.#fetch(this.#options.healthUrl ?? `${this.#url}/../healthz`, { cache: 'no-store', signal: stop.signal }),
         'the health check of the gateway',
         this.#options.probeTimeout ?? 5_000,
         signal,
@@ -129,7 +134,7 @@ export class GatewayClient implements Frontier {
     let response: Response
     try {
       response = await guard(
-        this.#options.fetch(`${this.#url}/chat/completions`, {
+        this.#fetch(`${this.#url}/chat/completions`, {
           method: 'POST',
           headers: {
             'content-type': 'application/json',

@@ -1,3 +1,5 @@
+import { expect, test } from 'vitest'
+
 import { GatewayError } from '../../src/errors/gateway-error.ts'
 import { GatewayClient } from '../../src/gateway/client.ts'
 import { fakeFrontier } from '../../src/testing/index.ts'
@@ -22,6 +24,18 @@ describeFrontier('fake frontier', ({ texts, end }) => {
 describeFrontier('gateway client over a scripted fetch, in the browser', (script) => {
   const frontier = new GatewayClient({ url: '/v1', fetch: scriptedFetch(script) })
   return { frontier, close: () => undefined }
+})
+
+test('gateway client over the browser’s own fetch', async () => {
+  const page = new GatewayClient({
+    url: '/nothing-here/v1',
+    fetch,
+    healthUrl: '/models/HuggingFaceTB/SmolLM2-135M-Instruct/config.json',
+  })
+  expect(await page.probe()).toBe(true)
+  const parts = []
+  for await (const part of page.complete({ idempotencyKey: 'k', messages: [], maxTokens: 1 })) parts.push(part)
+  expect(parts).toMatchObject([{ type: 'error', error: { code: 'gateway-refused', details: { status: 404 } } }])
 })
 
 /** A fetch that is answered in the page: real `Response`, real streams, no network. It heeds its signal only where it streams. */
