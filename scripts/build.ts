@@ -30,6 +30,25 @@ const bundle = (outDir: string, entry: Readonly<Record<string, string>>): Inline
   },
 })
 
+/** The core entry as an app's bundler would ship it: minified, dependencies in. `core-*` load at once, `lazy-*` when needed. */
+const measured: InlineConfig = {
+  configFile: false,
+  publicDir: false,
+  build: {
+    outDir: '.tmp/size',
+    target: 'es2023',
+    modulePreload: false,
+    rolldownOptions: {
+      input: 'src/index.ts',
+      preserveEntrySignatures: 'strict',
+      output: {
+        entryFileNames: 'core-[name].js',
+        chunkFileNames: ({ isDynamicEntry }) => `${isDynamicEntry ? 'lazy' : 'core'}-[name].js`,
+      },
+    },
+  },
+}
+
 function declarations(config: string): void {
   const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', config], { stdio: 'inherit' })
   if (status !== 0) throw new Error(`Declarations of ${config} could not be written.`)
@@ -39,6 +58,7 @@ if (wanted('library')) {
   rmSync('dist', { recursive: true, force: true })
   await build(bundle('dist', { index: 'src/index.ts', testing: 'src/testing/index.ts', worker: 'workers/engine.worker.ts' }))
   declarations('tsconfig.build.json')
+  await build(measured)
 }
 if (wanted('gateway')) {
   rmSync('server/dist', { recursive: true, force: true })
