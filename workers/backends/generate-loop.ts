@@ -21,14 +21,16 @@ export interface Loop<Cache extends KvCache> {
   readonly breathe: () => Promise<void>
   /** Caches of earlier prompts, so that a prompt that begins as one of them is not run from its start. */
   readonly prefix: PrefixCache<Cache>
+  /** How many prompt tokens are run in one step: the prefix cache's block, where it has one. */
+  readonly prefillChunk: number
 }
 
-/** Prompts longer than this are run in pieces, so that a cancel does not wait for all of a long prompt. */
-const PREFILL_CHUNK = 512
-
-/** Runs all prompt tokens but those in the cache. `keep` rows of logits come back, of the last tokens. */
+/**
+ * Runs all prompt tokens but those in the cache, in pieces, so that a cancel does not wait for all of a long prompt.
+ * `logits` are those of the last token.
+ */
 export async function prefill<Cache extends KvCache>(
-  loop: Pick<Loop<Cache>, 'decoder' | 'breathe'>,
+  loop: Pick<Loop<Cache>, 'decoder' | 'breathe' | 'prefillChunk'>,
   tokens: readonly number[],
   past: Cache | undefined,
   signal: AbortSignal,
@@ -38,7 +40,7 @@ export async function prefill<Cache extends KvCache>(
     for (;;) {
       throwIfAborted(signal)
       const from = cache?.length ?? 0
-      const step = await loop.decoder.run(tokens.slice(from, from + PREFILL_CHUNK), cache, 1)
+      const step = await loop.decoder.run(tokens.slice(from, from + loop.prefillChunk), cache, 1)
       cache?.dispose()
       cache = step.cache
       await loop.breathe()
@@ -83,7 +85,7 @@ export async function generate<Cache extends KvCache>(
   const stopFilter = new StopFilter(request.stop ?? [])
   const totals = new SignalTotals()
   const seen = new Set(prompt)
-  const run = [...prompt]
+  const generated: number[] = []
   let completion = 0
   let reason: FinishReason = 'length'
   let { logits, cache } = await prefill(loop, prompt, loop.prefix.take(prompt), signal)
@@ -117,10 +119,10 @@ export async function generate<Cache extends KvCache>(
       const step = await decoder.run([token], cache, 1)
       cache.dispose()
       ;({ logits, cache } = step)
-      run.push(token)
+      generated.push(token)
     }
   } finally {
-    loop.prefix.put(run, cache)
+    loop.prefix.put(prompt, generated, cache)
   }
 
   if (reason !== 'stop-string') {

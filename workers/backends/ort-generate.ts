@@ -23,6 +23,12 @@ import { createTokenizer, type Tokenizer } from './tokenizer.ts'
 /** KV caches kept of earlier prompts, in tokens. At SmolLM2's size 2,048 tokens are 94 MB. */
 const KEPT_TOKENS = 2048
 
+/**
+ * Prompt tokens run in one step. On WASM 64 are as fast as 269 at once, or faster, and make the blocks of the prefix cache. A GPU
+ * wants large steps; its pieces only bound how long a cancel waits.
+ */
+const CHUNK: Readonly<Record<Backend, number>> = { wasm: 64, webgpu: 512 }
+
 /** A loaded language model. */
 export interface Generator {
   generate(request: GenerateRequest, emit: (part: Part) => void, id: string, signal: AbortSignal): Promise<void>
@@ -175,7 +181,7 @@ function createGenerator({ environment }: LoadContext, parts: Parts, taken: Take
   const { tokenizer, render, decoderConfig } = parts
   const { made, lost } = taken
   const decoder = new OrtDecoder(made.ort, made.session, decoderConfig)
-  const prefix = new PrefixCache(decoder, KEPT_TOKENS)
+  const prefix = new PrefixCache(decoder, KEPT_TOKENS, taken.backend === 'wasm' ? CHUNK.wasm : undefined)
   const loop: Loop<Awaited<ReturnType<OrtDecoder['run']>>['cache']> = {
     decoder,
     tokenizer,
@@ -184,6 +190,7 @@ function createGenerator({ environment }: LoadContext, parts: Parts, taken: Take
     source,
     breathe: environment.breathe,
     prefix,
+    prefillChunk: CHUNK[taken.backend],
   }
   /** What fails after the device is gone fails because of that. */
   const naming = async <T>(work: () => Promise<T>): Promise<T> => {

@@ -48,7 +48,7 @@ export async function scoreCandidates<Cache extends KvCache>(
     }
     return scores
   } finally {
-    loop.prefix.put(head, cache)
+    loop.prefix.put(head, [], cache)
   }
 }
 

@@ -16,7 +16,6 @@ afterAll(() => worker.stop())
 test('vectors agree with the reference: cosine 0.99 each, 0.9999 for three in four', async () => {
   const vectors = unwrap(await worker.api.embed('embed', reference.texts))
   const cosines = vectors.map((vector, i) => dot(vector, reference.vectors[i] ?? []))
-  console.log(cosines.map((cosine) => cosine.toFixed(5)).join(' '))
   expect(Math.min(...cosines)).toBeGreaterThanOrEqual(0.99)
   expect(cosines.filter((cosine) => cosine >= 0.9999).length).toBeGreaterThanOrEqual(cosines.length * 0.75)
   for (const vector of vectors) expect(Math.hypot(...vector)).toBeCloseTo(1, 5)

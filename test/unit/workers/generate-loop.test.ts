@@ -19,7 +19,10 @@ function saying(text: string, promptLength: number): FakeDecoder {
   return new FakeDecoder(VOCABULARY, (tokens) => logitsFor(VOCABULARY, answer[tokens.length - promptLength] ?? END))
 }
 
-function loopOf(decoder: FakeDecoder, breathe: () => Promise<void> = () => Promise.resolve()): Loop<FakeCache> {
+const BLOCK = 8
+
+/** With a block as on WASM, or without one as on a GPU. */
+function loopOf(decoder: FakeDecoder, breathe: () => Promise<void> = () => Promise.resolve(), block?: number): Loop<FakeCache> {
   return {
     decoder,
     tokenizer: byteTokenizer,
@@ -27,7 +30,8 @@ function loopOf(decoder: FakeDecoder, breathe: () => Promise<void> = () => Promi
     contextLength: 100,
     source,
     breathe,
-    prefix: new PrefixCache(decoder, 1000),
+    prefix: new PrefixCache(decoder, 1000, block),
+    prefillChunk: block ?? 1000,
   }
 }
 
@@ -130,14 +134,52 @@ describe('generate', () => {
     expect(decoder.alive).toBe(0)
   })
 
-  test('another message after the same instructions runs only the message', async () => {
-    const decoder = saying('', 30)
-    const loop = loopOf(decoder)
-    await collect(loop, 'same instructions: first', { maxTokens: 1 })
-    await collect(loop, 'same instructions: second', { maxTokens: 1 })
-    expect(textFrom(decoder.runs[1]?.tokens)).toBe('second')
-    loop.prefix.clear()
-    expect(decoder.alive).toBe(0)
+  describe('in blocks', () => {
+    const prompts = [
+      'same instructions: first',
+      'same instructions: second',
+      'same inst',
+      'same instructions: first',
+      'other',
+      'same ins',
+    ]
+
+    test('another message after the same instructions runs only what follows the last shared block', async () => {
+      const decoder = saying('', 30)
+      const loop = loopOf(decoder, undefined, BLOCK)
+      await collect(loop, prompts[0] ?? '', { maxTokens: 1 })
+      decoder.runs.length = 0
+      await collect(loop, prompts[1] ?? '', { maxTokens: 1 })
+      expect(decoder.runs.map(({ tokens, past }) => [textFrom(tokens), past])).toEqual([
+        ['s: secon', 16],
+        ['d', 24],
+      ])
+      loop.prefix.clear()
+      expect(decoder.alive).toBe(0)
+    })
+
+    test('every token is run in a step of the same place and size, whatever was asked before', async () => {
+      const warm = saying('answer', 30)
+      const loop = loopOf(warm, undefined, BLOCK)
+      for (const prompt of prompts) {
+        warm.runs.length = 0
+        await collect(loop, prompt, { maxTokens: 4 })
+        const cold = saying('answer', 30)
+        await collect(loopOf(cold, undefined, BLOCK), prompt, { maxTokens: 4 })
+        expect(cold.runs.slice(-warm.runs.length)).toEqual(warm.runs)
+      }
+      loop.prefix.clear()
+      expect(warm.alive).toBe(0)
+    })
+
+    test('no more tokens are kept than there is room for', async () => {
+      const decoder = saying('', 30)
+      const loop = { ...loopOf(decoder), prefix: new PrefixCache(decoder, 20, BLOCK), prefillChunk: BLOCK }
+      for (const prompt of prompts) await collect(loop, prompt, { maxTokens: 1 })
+      const kept = decoder.caches.filter((cache) => !cache.disposed).reduce((sum, cache) => sum + cache.length, 0)
+      expect(kept).toBeGreaterThan(0)
+      expect(kept).toBeLessThanOrEqual(20)
+    })
   })
 
   test('a cache that cannot be cut is kept for who can use all of it', async () => {
@@ -225,9 +267,9 @@ describe('self-check', () => {
   const right = (tokens: readonly number[]): Float32Array =>
     Float32Array.from({ length: VOCABULARY }, (_, i) => 4 * Math.sin(i + tokens.length))
 
-  test('passes where whole prompts and small steps agree, rounding aside', async () => {
+  test('passes where a whole prompt and its steps agree, rounding aside', async () => {
     const noisy = new FakeDecoder(VOCABULARY, (tokens, step) =>
-      right(tokens).map((value, i) => value + (step > 4 ? 1e-3 * Math.sin(i) : 0)),
+      right(tokens).map((value, i) => value + (step > 24 ? 1e-3 * Math.sin(i) : 0)),
     )
     await selfCheck(noisy, byteTokenizer, surroundings)
     expect(noisy.alive).toBe(0)
@@ -238,7 +280,7 @@ describe('self-check', () => {
     ['not-a-number', () => NaN],
     ['zeros', () => 0],
   ])('catches kernels that give %s for whole prompts', async (_what, wrong) => {
-    const broken = new FakeDecoder(VOCABULARY, (tokens, step) => (step > 4 ? right(tokens).map(wrong) : right(tokens)))
+    const broken = new FakeDecoder(VOCABULARY, (tokens, step) => (step > 24 ? right(tokens).map(wrong) : right(tokens)))
     await expect(selfCheck(broken, byteTokenizer, surroundings)).rejects.toMatchObject({ code: 'self-check-failed' })
     expect(broken.alive).toBe(0)
   })
