@@ -37,11 +37,10 @@ const measured: InlineConfig = {
   build: {
     outDir: '.tmp/size',
     target: 'es2023',
-    modulePreload: false,
+    lib: { entry: 'src/index.ts', formats: ['es'] },
     rolldownOptions: {
-      input: 'src/index.ts',
-      preserveEntrySignatures: 'strict',
       output: {
+        minify: true,
         entryFileNames: 'core-[name].js',
         chunkFileNames: ({ isDynamicEntry }) => `${isDynamicEntry ? 'lazy' : 'core'}-[name].js`,
       },
