@@ -67,7 +67,7 @@ function rule<I>(name: string, judge: (value: Text, input: I) => string | undefi
 function claimsIn(text: string): readonly string[] {
   const addresses =
     text.toLowerCase().match(/[\p{L}\p{N}._%+-]+@[\p{L}\p{N}.-]+\.\p{L}{2,}|(?:https?:\/\/|www\.)[^\s)>\]"']+/gu) ?? []
-  const numbers = text.match(/\p{Nd}+(?:[.,:']\p{Nd}{2,})*/gu) ?? []
+  const numbers = text.match(/\p{Nd}+(?:[.,:']\p{Nd}+)*/gu) ?? []
   return [
     ...addresses.map((address) => address.replace(/[.,;!?]+$/, '')),
     ...numbers.map((number) => number.replace(/\P{Nd}/gu, '')),
