@@ -115,15 +115,15 @@ export async function start(
   async function inBatches(what: string, ids: readonly string[], work: (id: string) => Promise<void>): Promise<void> {
     if (state.batch !== undefined) return
     let next = 0
-    let stopped = false
+    const stopping = new AbortController()
     const stop = (): void => {
-      stopped = true
+      stopping.abort()
       for (const [key, { abort }] of state.running) if (key.startsWith('triage:')) abort.abort()
     }
     state.batch = { what, done: 0, total: ids.length, stop }
     changed()
     const worker = async (): Promise<void> => {
-      for (let id = ids[next++]; id !== undefined && !stopped; id = ids[next++]) {
+      for (let id = ids[next++]; id !== undefined && !stopping.signal.aborted; id = ids[next++]) {
         await work(id)
         if (state.batch !== undefined) state.batch = { ...state.batch, done: state.batch.done + 1 }
         changed()
