@@ -50,6 +50,7 @@ interface Taken {
   readonly reason: string
   /** Why the GPU is gone, once it is. */
   readonly lost: () => string | undefined
+  readonly release: () => Promise<void>
 }
 
 /** Loads a language model on the backend that was asked for, or that fits. Throws typed errors. */
@@ -130,7 +131,13 @@ function isStepDown(error: unknown): error is EngineError | ModelError {
 
 async function onWasm(context: LoadContext, folder: ModelFolder, parts: Parts, why: string): Promise<Taken> {
   const made = await makeSession(context, folder, parts.config, 'wasm', { executionProviders: ['wasm'] })
-  return { made, backend: 'wasm', reason: `${why}; ${dtypeReason(context, made)}.`, lost: () => undefined }
+  return {
+    made,
+    backend: 'wasm',
+    reason: `${why}; ${dtypeReason(context, made)}.`,
+    lost: () => undefined,
+    release: () => made.session.release(),
+  }
 }
 
 async function onWebGpu(
@@ -160,7 +167,11 @@ async function onWebGpu(
       await selfCheck(decoder, parts.tokenizer, { breathe: environment.breathe, signal })
       await cache.write(mark, new Uint8Array())
     }
-    return { made, backend: 'webgpu', reason: `${why}; ${dtypeReason(context, made)}.`, lost: () => lost }
+    const release = async (): Promise<void> => {
+      await made.session.release()
+      device.destroy()
+    }
+    return { made, backend: 'webgpu', reason: `${why}; ${dtypeReason(context, made)}.`, lost: () => lost, release }
   } catch (error) {
     await session?.release()
     device.destroy()
@@ -213,7 +224,7 @@ function createGenerator({ environment }: LoadContext, parts: Parts, taken: Take
     countTokens: (prompt) => tokenizer.encode(render(prompt)).length,
     async release() {
       prefix.clear()
-      await made.session.release()
+      await taken.release()
     },
   }
 }
