@@ -83,8 +83,8 @@ export async function start(
     const { signal } = background
     await importCalibrators(runtime())
     if (await loadModel(runtime(), 'encoder', state, changed)) {
-      await scoring.scoreAll('encoder', signal).catch(quietly)
-      await scoring.apply()
+      await scoring.scoreAll('encoder', signal).catch(unlessStopped(signal))
+      if (!signal.aborted) await scoring.apply()
     }
     if (hasGenerator && !signal.aborted) await loadModel(runtime(), 'generator', state, changed)
   }
@@ -169,10 +169,10 @@ export async function start(
       changed()
     },
     run: (task, message) =>
-      attempt(async () => {
+      attempt(() => {
         // The person's click is what the download waits for. Who sends everything out needs no model here.
-        if (task !== 'triage' && state.privacy !== 'frontier') await ensureGenerator()
-        await requests.run(task, message)
+        const needsGenerator = task !== 'triage' && state.privacy !== 'frontier'
+        return requests.run(task, message, needsGenerator ? ensureGenerator : undefined)
       }),
     stop: requests.stop,
     label: (task, message, good) => attempt(() => requests.label(task, message, good)),
@@ -194,14 +194,16 @@ export async function start(
         const stop = new AbortController()
         const unscored = state.inbox.messages.length
         state.batch = { what: 'Score', done: 0, total: unscored, stop: () => stop.abort() }
-        try {
-          await scoring.scoreAll('generator', AbortSignal.any([stop.signal, background.signal]))
-        } catch (error) {
-          quietly(error)
-        } finally {
-          state.batch = undefined
-          changed()
-        }
+        const signal = AbortSignal.any([stop.signal, background.signal])
+        await scoring
+          .scoreAll('generator', signal, () => {
+            if (state.batch !== undefined) state.batch = { ...state.batch, done: state.batch.done + 1 }
+          })
+          .catch(unlessStopped(signal))
+          .finally(() => {
+            state.batch = undefined
+            changed()
+          })
       }),
     loadGenerator: () => attempt(ensureGenerator),
     backend: (backend) =>
@@ -258,8 +260,9 @@ async function importCalibrators(runtime: Runtime): Promise<void> {
   if (response.ok && isJson) await runtime.calibrators.importCalibrators(await response.json())
 }
 
-/** The end of background work that was stopped is no news. */
-function quietly(error: unknown): void {
-  if (error instanceof Error && (error.name === 'AbortError' || ('code' in error && error.code === 'aborted'))) return
-  throw error
+/** The end of background work that was stopped is no news, whatever it broke off with. */
+function unlessStopped(signal: AbortSignal): (error: unknown) => void {
+  return (error) => {
+    if (!signal.aborted) throw error
+  }
 }

@@ -15,7 +15,8 @@ export interface RequestsOptions {
 
 /** Runs the tasks and keeps what became of each request. */
 export interface Requests {
-  run(task: TaskName, message: string): Promise<void>
+  /** `before`: what has to be there first, a model for one. The request counts as running meanwhile and can be stopped. */
+  run(task: TaskName, message: string, before?: () => Promise<void>): Promise<void>
   stop(task: TaskName, message: string): void
   label(task: TaskName, message: string, good: boolean): Promise<void>
   /** An answer that came through the outbox takes the place of the request that waited for it. */
@@ -91,14 +92,15 @@ export function createRequests({ state, memory, runtime, changed }: RequestsOpti
   }
 
   return {
-    async run(task, message) {
+    async run(task, message, before) {
       const key = runningKey(task, message)
       if (state.running.has(key)) return
       const abort = new AbortController()
       state.running.set(key, { since: performance.now(), abort })
       changed()
       try {
-        await settle(task, message, abort.signal)
+        await before?.()
+        if (!abort.signal.aborted) await settle(task, message, abort.signal)
       } catch (error) {
         // Stopped by the person, or by a change of models.
         if (!(isTransaxleError(error) && error.code === 'aborted')) state.notice = messageOf(error)

@@ -7,7 +7,7 @@ import type { ModelKind, State } from './state.ts'
 /** Keeps the scores that the slider plays with, and what a target comes out as. */
 export interface Scoring {
   /** Scores every message with one model, in the background; ends early when stopped or when the runtime is another. */
-  scoreAll(kind: ModelKind, signal: AbortSignal): Promise<void>
+  scoreAll(kind: ModelKind, signal: AbortSignal, scored?: () => void): Promise<void>
   /** Sets the threshold as the person chose it. */
   apply(): Promise<void>
 }
@@ -49,12 +49,13 @@ export function createScoring({ state, runtime, changed }: ScoringOptions): Scor
   }
 
   return {
-    async scoreAll(kind, signal) {
+    async scoreAll(kind, signal, scored) {
       for (const { id } of state.inbox.messages) {
         if (signal.aborted) return
         const assessment = await assess(kind, id, signal)
         if (assessment === undefined) return
         note(kind, id, assessment)
+        scored?.()
         changed()
       }
     },

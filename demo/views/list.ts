@@ -133,7 +133,7 @@ function filters({ inbox, filter }: State, actions: Actions): TemplateResult {
       <label
         ><span class="hidden">Show what settled where</span>
         <select @change=${chooseWhere} .value=${filter.where}>
-          <option value="any">Settled anywhere</option>
+          <option value="any">Anywhere</option>
           <option value="none">Not triaged yet</option>
           ${SETTLED.map((settled) => html`<option value=${settled}>${ENDINGS[settled].short}</option>`)}
         </select>

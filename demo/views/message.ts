@@ -105,7 +105,7 @@ function card(state: State, actions: Actions, { id }: InboxMessage, { task, resu
   const waits = needsModel && generator.phase === 'loading'
   const size = state.sizes.generator
   const run = html`
-    <button class="primary" type="button" data-task=${task} ?disabled=${waits} @click=${() => actions.run(task, id)}>
+    <button class="primary" type="button" data-task=${task} @click=${() => actions.run(task, id)}>
       ${result === undefined ? verb : `${verb} again`}
       ${needsModel && !waits && size !== undefined ? html`<small>loads ${bytes(size)}</small>` : nothing}
     </button>
@@ -119,8 +119,7 @@ function card(state: State, actions: Actions, { id }: InboxMessage, { task, resu
         ${running ? stop : run}
       </header>
       <div class="card-body" aria-live="polite">
-        ${running ? working('Working…') : nothing}
-        ${waits && !running ? working('The language model is being fetched; then this can start.') : nothing}
+        ${running ? working(waits ? 'Fetching the language model first…' : 'Working…') : nothing}
         ${result === undefined ? nothing : html`${content}${resultCard(state, actions, task, id, result)}`}
       </div>
     </section>

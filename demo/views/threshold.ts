@@ -16,7 +16,9 @@ const MODES: readonly { readonly mode: ThresholdChoice['mode']; readonly label: 
 /** What would go where at this limit, what it would cost, and how many mistakes would stay: worked out anew at every step of the slider. */
 export function thresholdView(state: State, actions: Actions): TemplateResult {
   const generatorReady = state.models.generator.phase === 'ready'
-  const split = splitAt(state.samples.values(), state.limits, generatorReady)
+  // The examples that the models learned from would flatter them, so they are not counted.
+  const fresh = state.inbox.messages.filter(({ split }) => split !== 'train').map(({ id }) => state.samples.get(id) ?? {})
+  const split = splitAt(fresh, state.limits, generatorReady)
   // Only messages that no model and no calibrator has been fitted on.
   const labelled: Labelled[] = state.inbox.messages.flatMap(({ id, split, reference }) =>
     split === 'test' ? [{ sample: state.samples.get(id) ?? {}, truth: reference.intent }] : [],
@@ -32,12 +34,14 @@ export function thresholdView(state: State, actions: Actions): TemplateResult {
         ${
           places.unread === total
             ? unread(state)
-            : html`<b>${stays}</b> of ${total} messages stay on this device, <b>${places.frontier}</b> go to the
-                frontier${places.next > 0 ? html`, <b>${places.next}</b> are tried by the language model first` : nothing}. Triage
-                costs <b>${money(places.frontier * price)}</b> instead of ${money(total * price)}.`
+            : html`<b>${stays}</b> of ${total} messages would stay on this device, <b>${places.frontier}</b> go to the
+                frontier${places.next > 0 ? html`, <b>${places.next}</b> would be tried by the language model first` : nothing}.
+                Triage costs <b>${money(places.frontier * price)}</b> instead of ${money(total * price)}.`
         }
       </p>
-      ${splitBar(split)} ${modes(state, actions)} ${control(state, actions)}
+      ${splitBar(split)}
+      <p class="note">Without the ${state.inbox.messages.length - total} messages that serve the models as examples.</p>
+      ${modes(state, actions)} ${control(state, actions)}
       ${state.basis === undefined ? nothing : html`<p class="basis"><b>Came out as ${state.limits.encoder < 0 ? 'no limit: everything goes out' : percent(state.limits.encoder, 1)}.</b> ${state.basis}</p>`}
       <details class="more" open>
         <summary>Mistakes among what stays</summary>

@@ -111,7 +111,10 @@ export function redactionWords(redacted: Readonly<Record<string, number>>): stri
   return parts.length === 0 ? 'nothing in it had to be hidden' : `hidden before sending: ${parts.join(', ')}`
 }
 
-/** The answer key says that it is one; any other name is a model's. */
+/** The answer key says that it is one; a device model is `org/name@revision:dtype:backend`; any other name is as it is. */
 export function modelWords(model: string): string {
-  return model === 'answer-key' ? 'answer key (reference answers, no real model)' : model
+  if (model === 'answer-key') return 'answer key (reference answers, no real model)'
+  const [, name, backend] = /^[^/]+\/([^@]+)@.*:(\w+)$/.exec(model) ?? []
+  if (name === undefined) return model
+  return `${name}, on the ${backend === 'webgpu' ? 'graphics chip' : 'processor'}`
 }
