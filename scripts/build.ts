@@ -41,6 +41,10 @@ const measured: InlineConfig = {
     rolldownOptions: {
       output: {
         minify: true,
+        // What the entry shares with the lazy parts is one file, not ten.
+        codeSplitting: {
+          groups: [{ name: 'shared', test: /src\/(errors\/|utils\/(?!assess)|confidence\/(apply|threshold-range))/ }],
+        },
         entryFileNames: 'core-[name].js',
         chunkFileNames: ({ isDynamicEntry }) => `${isDynamicEntry ? 'lazy' : 'core'}-[name].js`,
       },

@@ -344,7 +344,9 @@ function end<I, O>(way: Way<I, O>, ending: Ending<O>): Outcome<O> {
     sent,
     ...(answered ? { value: ending.value, source: ending.source } : {}),
   }
-  const done = new Promise<void>((resolve) => setTimeout(resolve, 0)).then(() => stages.persist(settlement))
+  const done = new Promise<void>((resolve) => setTimeout(resolve, 0))
+    .then(() => stages.persist(settlement))
+    .catch((error: unknown) => [toShape(error, 'store-failed')])
   const common = {
     id: request.id,
     task: request.task.name,

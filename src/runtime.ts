@@ -2,8 +2,9 @@ import { createExactCache } from './cache/exact-cache.ts'
 import { exactKey } from './cache/exact-key.ts'
 import { calibrationKey } from './confidence/calibration-key.ts'
 import { createScorer, type Scorer } from './confidence/scorer.ts'
-import { createThreads, type Threads } from './context/threads.ts'
+import type { Threads } from './context/threads.ts'
 import type { LoadReport } from './contracts/models.ts'
+import type { LedgerEntry } from './contracts/records.ts'
 import type { Outcome, StreamPart } from './contracts/outcome.ts'
 import type { AssessOptions, Assessment, RuntimeEvents, RuntimeOptions } from './contracts/runtime.ts'
 import type { Threshold } from './contracts/score.ts'
@@ -13,8 +14,7 @@ import type { RungKind, Task } from './contracts/task.ts'
 import { createRungRunner } from './engine/rung-runner.ts'
 import { toShape } from './errors/shape.ts'
 import { UsageError } from './errors/usage-error.ts'
-import { createLedger, type Ledger } from './ledger/ledger.ts'
-import { createSettlementWriter } from './ledger/settlement-writer.ts'
+import type { Ledger } from './ledger/ledger.ts'
 import type { Courier } from './outbox/courier.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import { settle } from './pipeline.ts'
@@ -24,8 +24,6 @@ import { checkOptions, pageWorld } from './policy/options.ts'
 import { Emitter } from './utils/emitter.ts'
 import { once } from './utils/once.ts'
 import { AsyncQueue } from './utils/queue.ts'
-import { RequestLog } from './utils/request-log.ts'
-import { runRung } from './utils/run-rung.ts'
 
 /** Earlier turns that a request on a thread may read. */
 const HISTORY = 50
@@ -85,8 +83,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const onFallback = (error: unknown): void => queueMicrotask(() => events.emit('store-fallback', toShape(error)))
   const store = typeof options.store === 'object' ? options.store : await openOwnStore(options.store, onFallback)
   const cache = createExactCache({ store, now })
-  const threads = createThreads({ store, now, newId })
-  const ledger = createLedger({ store })
+  const loadThreads = once(async () => (await import('./context/threads.ts')).createThreads({ store, now, newId }))
+  const loadLedger = once(async () => (await import('./ledger/ledger.ts')).createLedger({ store }))
+  const appendLedger = async (entry: LedgerEntry): Promise<void> => (await loadLedger()).append(entry)
   const scorer = createScorer({ store, threshold: options.threshold, now })
 
   // Engines: fetched and made with the first request that needs one.
@@ -122,13 +121,27 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     return report === undefined ? undefined : calibrationKey(request.task, rung.id, report)
   }
 
+  const loadWriter = once(async () => {
+    const { createSettlementWriter } = await import('./ledger/settlement-writer.ts')
+    return createSettlementWriter({
+      putCache: (entry) => cache.put(entry),
+      appendThread: async (threadId, messages) => (await loadThreads()).append(threadId, messages),
+      appendLedger,
+      putOutcomes: (records) =>
+        store.write(['outcomes'], async (tx) => void (await Promise.all(records.map((record) => tx.put('outcomes', record))))),
+      calibrationKey: keyOf,
+      now,
+      newId,
+    })
+  })
+
   const stages: Stages = {
     async prepare<I, O>(order: Order<I, O>) {
       const { id, task, options: asked, signal } = order
       if (gateway !== undefined) void register(task)
       const checked = await task.input['~standard'].validate(order.input)
       if (checked.issues !== undefined) return { ok: false, problem: checked.issues.map((issue) => issue.message).join('; ') }
-      const history = asked.thread === undefined ? [] : await threads.messages(asked.thread, { limit: HISTORY })
+      const history = asked.thread === undefined ? [] : await (await loadThreads()).messages(asked.thread, { limit: HISTORY })
       const context = history.map(({ role, content }) => ({ role, content }))
       const key = await exactKey({
         task: task.name,
@@ -143,7 +156,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     cache,
     gates: createGates({
       online: () => connectivity.online(),
-      spentToday: async () => (await ledger.totals({ since: startOfDay(now()) })).money,
+      spentToday: async () => (await (await loadLedger()).totals({ since: startOfDay(now()) })).money,
       budgetPerDay: gateway?.budgetPerDay,
       frontierConfigured: gateway !== undefined,
       deviceCapable: () => (typeof WebAssembly === 'undefined' ? 'This browser has no WebAssembly.' : undefined),
@@ -170,16 +183,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       money: (prompt * price.input + completion * price.output) / 1e6,
       currency: price.currency,
     }),
-    persist: createSettlementWriter({
-      putCache: (entry) => cache.put(entry),
-      appendThread: (threadId, messages) => threads.append(threadId, messages),
-      appendLedger: (entry) => ledger.append(entry),
-      putOutcomes: (records) =>
-        store.write(['outcomes'], async (tx) => void (await Promise.all(records.map((record) => tx.put('outcomes', record))))),
-      calibrationKey: keyOf,
-      now,
-      newId,
-    }),
+    persist: async (settlement) => (await loadWriter())(settlement),
     now: () => performance.now(),
   }
 
@@ -198,7 +202,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       price: stages.price,
       lock: `transaxle-outbox ${typeof options.store === 'string' ? options.store : ''}`,
       makeRoom: () => cache.evict(0.5),
-      appendLedger: (entry) => ledger.append(entry),
+      appendLedger,
       onDelivered: (entry) => events.emit('delivered', entry),
       signal: closing.signal,
     })
@@ -211,9 +215,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 
   const wake = (): void => void withCourier((courier) => courier.wake())
   const register = <I, O>(task: Task<I, O>): Promise<void> => withCourier((courier) => courier.know(task))
+  for (const load of [loadWriter, loadThreads]) load().catch(() => {})
   if (gateway !== undefined) {
     globalThis.addEventListener?.('online', wake)
     loadRedact().catch(() => {})
+    loadLedger().catch(() => {})
     wake()
   }
 
@@ -243,20 +249,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     async assess<I, O>(task: Task<I, O>, input: unknown, { rungs, signal }: AssessOptions = {}) {
       const prepared = await stages.prepare(order(task, input, { signal }, closing.signal))
       if (!prepared.ok) throw new UsageError('invalid-input', `The input does not fit the task ${task.name}: ${prepared.problem}`)
-      const { request } = prepared
-      const assessments: Assessment[] = []
-      for (const rung of task.rungs) {
-        if (stages.rungs.unable(rung) !== undefined || rungs?.includes(rung.id) === false) continue
-        const log = new RequestLog(stages.now, stages.price)
-        const { run, checked } = await runRung(request, rung, stages.rungs, log, () => {})
-        const { id, kind } = rung
-        const { signals, usage } = run.draft
-        const score = await stages.score(request, { id, kind }, signals)
-        const milliseconds = log.trace.reduce((sum, step) => sum + step.milliseconds, 0)
-        const answer = checked.ok ? { value: checked.value } : { problem: checked.problem }
-        assessments.push({ rung: id, kind, ...answer, score, signals, usage, milliseconds })
-      }
-      return assessments
+      const { assess } = await import('./utils/assess.ts')
+      return assess(prepared.request, stages, rungs)
     },
 
     async load(kinds = KINDS.filter((kind) => options.models[kind] !== undefined)) {
@@ -286,14 +280,27 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     online: () => connectivity.online(),
     label: ({ id }, good) => scorer.label(id, good),
     calibrators: scorer,
-    threads,
+    threads: {
+      create: async (options) => (await loadThreads()).create(options),
+      get: async (id) => (await loadThreads()).get(id),
+      list: async (page) => (await loadThreads()).list(page),
+      rename: async (id, title) => (await loadThreads()).rename(id, title),
+      delete: async (id) => (await loadThreads()).delete(id),
+      append: async (id, messages) => (await loadThreads()).append(id, messages),
+      messages: async (id, page) => (await loadThreads()).messages(id, page),
+    },
     outbox: {
       list: async () => (await loadCourier()).outbox.list(),
       drain: async (signal) => (await loadCourier()).outbox.drain(signal),
       cancel: async (id) => (await loadCourier()).outbox.cancel(id),
       take: async (id) => (await loadCourier()).outbox.take(id),
     },
-    ledger,
+    ledger: {
+      list: async (range) => (await loadLedger()).list(range),
+      totals: async (range) => (await loadLedger()).totals(range),
+      toCsv: async (range) => (await loadLedger()).toCsv(range),
+      toJson: async (range) => (await loadLedger()).toJson(range),
+    },
     storage: store.kind,
     on: (name, listener) => events.on(name, listener),
     async register(task) {

@@ -5,7 +5,7 @@ import type { Store } from '../contracts/store.ts'
 import { UsageError } from '../errors/usage-error.ts'
 import { isRecord } from '../utils/json.ts'
 import { scoreOf } from './apply.ts'
-import { resolveThreshold } from './threshold.ts'
+import { checkThreshold, fixedThreshold } from './threshold-range.ts'
 
 /** Calibrators by calibration key (task, version, prompt hash, rung, model, revision, dtype, backend), as JSON. */
 export interface CalibratorFile {
@@ -62,15 +62,19 @@ export function createScorer({ store, threshold, now }: ScorerOptions): Scorer {
     await store.write(['calibrators'], (tx) => tx.put('calibrators', { id, data }))
   }
 
-  function resolve(key: string, data: CalibratorData): ResolvedThreshold {
+  /** The statistics of targets are fetched only where a target is set. */
+  async function resolve(key: string, data: CalibratorData): Promise<ResolvedThreshold> {
+    const asked = current
+    if (typeof asked === 'number') return fixedThreshold(asked)
     const known = resolved.get(key)
     if (known !== undefined) return known
-    const made = resolveThreshold(current, data.outcomes)
-    resolved.set(key, made)
+    const { resolveThreshold } = await import('./threshold.ts')
+    const made = resolveThreshold(asked, data.outcomes)
+    if (asked === current) resolved.set(key, made)
     return made
   }
 
-  resolveThreshold(threshold, [])
+  checkThreshold(threshold)
 
   return {
     get threshold() {
@@ -78,7 +82,7 @@ export function createScorer({ store, threshold, now }: ScorerOptions): Scorer {
     },
     set threshold(next) {
       // Throws on a value that is no threshold, before anything changes.
-      resolveThreshold(next, [])
+      checkThreshold(next)
       current = next
       resolved.clear()
     },
@@ -94,7 +98,7 @@ export function createScorer({ store, threshold, now }: ScorerOptions): Scorer {
         value: applied.value,
         signals,
         calibrator: `${data.kind}, ${data.labels} labels`,
-        threshold: resolve(key, data),
+        threshold: await resolve(key, data),
       }
     },
 

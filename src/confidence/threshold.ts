@@ -1,5 +1,5 @@
 import type { ResolvedThreshold, ScoredOutcome, Threshold } from '../contracts/score.ts'
-import { UsageError } from '../errors/usage-error.ts'
+import { checkThreshold, fixedThreshold } from './threshold-range.ts'
 
 const DEFAULT_CONFIDENCE = 0.9
 
@@ -20,19 +20,13 @@ const NOTHING_KEPT = -1
  * @throws UsageError `invalid-option` for a threshold outside its range
  */
 export function resolveThreshold(threshold: Threshold, outcomes: readonly ScoredOutcome[]): ResolvedThreshold {
-  if (typeof threshold === 'number') {
-    requireRange('threshold', threshold, threshold >= 0 && threshold <= 1, 'a number in [0, 1]')
-    return { value: threshold, basis: `Set to ${threshold} by the app.` }
-  }
+  checkThreshold(threshold)
+  if (typeof threshold === 'number') return fixedThreshold(threshold)
   const scores = outcomes.toSorted((a, b) => a.score - b.score)
   if ('escalationRate' in threshold) {
-    const rate = threshold.escalationRate
-    requireRange('threshold.escalationRate', rate, rate >= 0 && rate <= 1, 'a number in [0, 1]')
-    return atRate(rate, scores)
+    return atRate(threshold.escalationRate, scores)
   }
   const { maxError, confidence = DEFAULT_CONFIDENCE } = threshold
-  requireRange('threshold.maxError', maxError, maxError > 0 && maxError < 1, 'a number in (0, 1)')
-  requireRange('threshold.confidence', confidence, confidence > 0 && confidence < 1, 'a number in (0, 1)')
   return atError(maxError, confidence, scores)
 }
 
@@ -87,9 +81,4 @@ function atError(maxError: number, confidence: number, sorted: readonly ScoredOu
 
 function percent(share: number): string {
   return `${Number((100 * share).toFixed(2))} %`
-}
-
-function requireRange(option: string, value: number, holds: boolean, range: string): void {
-  if (holds) return
-  throw new UsageError('invalid-option', `${option} must be ${range}; it is ${String(value)}.`, { details: { option } })
 }

@@ -1,9 +1,8 @@
-import type { Draft, Rung, RungKind, Task } from '../contracts/task.ts'
+import type { Draft, RungKind, Task } from '../contracts/task.ts'
 import { UsageError } from '../errors/usage-error.ts'
 import { isRecord } from '../utils/json.ts'
 import { defineTask, type TaskOptions } from './define-task.ts'
-import { fewShotRung } from './few-shot-rung.ts'
-import { headRung } from './head-rung.ts'
+import { fetchedRung } from './fetched-rung.ts'
 import type { Label } from './label.ts'
 import { readJson } from './read-json.ts'
 import { textMember } from './schema.ts'
@@ -17,6 +16,14 @@ export interface ClassifyOptions<I, L extends string> extends TaskOptions<I, { r
   /** Which device rungs to use, in this order. Default both. */
   readonly rungs?: readonly RungKind[] | undefined
 }
+
+const HEAD = { id: 'head', kind: 'encoder', summary: 'Softmax regression over embeddings of the examples' } as const
+
+const FEW_SHOT = {
+  id: 'few-shot',
+  kind: 'generator',
+  summary: 'Log-probability of each label after a few examples, less that for an empty message',
+} as const
 
 /**
  * Text in, one of a few labels out. Device rungs: `head`, a classifier fitted on the device over encoder embeddings of the examples,
@@ -33,7 +40,11 @@ export function classify<I, const L extends string>(options: ClassifyOptions<I, 
   return defineTask({
     ...options,
     output: textMember('label', isLabel, `one of ${ids.join(', ')}`),
-    rungs: rungs.map((kind): Rung<I> => (kind === 'encoder' ? headRung(labels, text) : fewShotRung(labels, text, instructions))),
+    rungs: rungs.map((kind) =>
+      kind === 'encoder'
+        ? fetchedRung<I>(HEAD, async () => (await import('./head-rung.ts')).headRung(labels, text))
+        : fetchedRung<I>(FEW_SHOT, async () => (await import('./few-shot-rung.ts')).fewShotRung(labels, text, instructions)),
+    ),
     frontier: {
       messages: (input) => [
         {

@@ -4,7 +4,6 @@ import type { ChatMessage, Prompt } from '../contracts/engine.ts'
 import type { Check, Draft, Rung, RungContext, Task } from '../contracts/task.ts'
 import { canonicalJson, isRecord } from '../utils/json.ts'
 import { defineTask, type TaskOptions } from './define-task.ts'
-import { generate } from './generate.ts'
 import { isGrounded, quotedStrings } from './grounding.ts'
 import { objectEnd, readJson } from './read-json.ts'
 
@@ -48,6 +47,7 @@ export function extract<I, O>(options: ExtractOptions<I, O>): Task<I, O> {
   async function answer(messages: readonly ChatMessage[], source: string, repaired: 0 | 1, context: RungContext): Promise<Draft> {
     const prompt: Prompt = { messages, prefill }
     const complete = (written: string): boolean => objectEnd(prefill + written, 0) !== undefined
+    const { generate } = await import('./generate.ts')
     const made = await generate(context, { prompt, maxTokens, stop: ['\n'] }, (piece) => context.onText(piece), complete)
     const written = prefill + made.text
     const parsed = readJson(written)

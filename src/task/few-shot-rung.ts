@@ -16,7 +16,11 @@ const MESSAGE_LENGTH = 800
  * Rung `few-shot`: log-probability of each label after a few examples, less the same for an empty message: contextual calibration of
  * Zhao et al. 2021 ("Calibrate before use") in log space, which also takes out that longer labels are less likely.
  */
-export function fewShotRung<I>(labels: readonly Label[], text: (input: I) => string, instructions: string): Rung<I> {
+export function fewShotRung<I>(
+  labels: readonly Label[],
+  text: (input: I) => string,
+  instructions: string,
+): Pick<Rung<I>, 'answer'> {
   const candidates = labels.map(({ id }) => ` ${wordsOf(id)}`)
   const examples = chooseExamples(labels)
   const head = `${instructions}\n\n${examples.map(([message, label]) => turn(message, label)).join('')}`
@@ -28,9 +32,6 @@ export function fewShotRung<I>(labels: readonly Label[], text: (input: I) => str
   }
 
   return {
-    id: 'few-shot',
-    kind: 'generator',
-    summary: 'Log-probability of each label after a few examples, less that for an empty message',
     async answer(input, context) {
       // Shared by all requests, so one request's abort does not stop it.
       const prior = await context.remember('few-shot prior', () => scoresFor(EMPTY_MESSAGE, context))

@@ -14,7 +14,7 @@ interface Fitted {
 }
 
 /** Rung `head`: softmax regression over encoder embeddings, fitted on the labels' examples when it is first needed. */
-export function headRung<I>(labels: readonly Label[], text: (input: I) => string): Rung<I> {
+export function headRung<I>(labels: readonly Label[], text: (input: I) => string): Pick<Rung<I>, 'answer'> {
   async function fit({ encoder }: RungContext): Promise<Fitted> {
     const vectors = await encoder.embed(labels.flatMap(({ examples }) => examples))
     const classes = labels.flatMap(({ examples }, label) => examples.map(() => label))
@@ -22,9 +22,6 @@ export function headRung<I>(labels: readonly Label[], text: (input: I) => string
   }
 
   return {
-    id: 'head',
-    kind: 'encoder',
-    summary: 'Softmax regression over embeddings of the examples',
     async answer(input, context) {
       const fitted = await context.remember('head', () => fit(context))
       const [vector] = await context.encoder.embed([text(input)], { signal: context.signal })

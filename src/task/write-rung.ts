@@ -1,6 +1,5 @@
 import type { ChatMessage, Sampling } from '../contracts/engine.ts'
 import type { Draft, Rung } from '../contracts/task.ts'
-import { generate } from './generate.ts'
 
 export interface WriteRungOptions<I> {
   readonly id: string
@@ -20,6 +19,7 @@ export function writeRung<I>(options: WriteRungOptions<I>): Rung<I> {
     summary,
     async answer(input, context) {
       const prompt = { messages: messages(input, context.history) }
+      const { generate } = await import('./generate.ts')
       const made = await generate(context, { prompt, maxTokens, sampling }, (piece) => context.onText(piece))
       return {
         parsed: readText(made.text),
