@@ -39,7 +39,8 @@ export async function settle<I, O>(order: Order<I, O>, stages: Stages, show: (pa
   for (const rung of gates.device.open ? order.task.rungs : []) {
     const verdict = await tryRung(way, rung, gates)
     if (verdict.enough) return end(way, { settled: 'device', ...verdict.answer, reason: verdict.reason })
-    reason = verdict.reason
+    // A rung that could not even run says less than one that was judged.
+    if (reason === NO_RUNG || verdict.reason.code !== 'device-not-capable') reason = verdict.reason
     spare = verdict.answer ?? spare
   }
 

@@ -56,6 +56,17 @@ describe('a request settles', () => {
     expect(outcome).toMatchObject({ settled: 'device', value: { text: 'two' } })
   })
 
+  test('for the reason of the rung that was judged, not of one that has no model', async () => {
+    const task = taskOf({ rungs: [rungOf('first', async () => written('one')), rungOf('second', async () => written('two'))] })
+    const { rungs } = stagesOf()
+    const unable: typeof rungs.unable = ({ id }) => (id === 'second' ? 'No model.' : undefined)
+    const stages = stagesOf({ rungs: { ...rungs, unable }, score: async () => scored(0.9) })
+    expect(await settle(orderOf(task, input), stages, hidden)).toMatchObject({
+      settled: 'frontier',
+      reason: { code: 'score-above-threshold' },
+    })
+  })
+
   test('from the cache, without a gate or an engine', async () => {
     const stages = stagesOf({
       cache: { lookup: async () => ({ value: { text: 'known' }, source, createdAt: 1 }) },
@@ -281,7 +292,11 @@ describe('text is shown once, from one source', () => {
     const seen = screen()
     const stages = stagesOf({
       score: async () => scored(0.9),
-      redact: async (messages) => ({ messages, counts: { EMAIL: 1 }, restore: (text) => text.replace('[EMAIL_1]', 'ann@example.com') }),
+      redact: async (messages) => ({
+        messages,
+        counts: { EMAIL: 1 },
+        restore: (text) => text.replace('[EMAIL_1]', 'ann@example.com'),
+      }),
       async *frontier() {
         yield* frontierParts('write to [EMAIL_1] now', 3)
       },
