@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-import { defineConfig } from 'vite'
+import { defineConfig, type UserConfigFnObject } from 'vite'
 
 import { gatewayPlugin } from './scripts/gateway-plugin.ts'
 
@@ -29,7 +29,7 @@ export const pageHeaders = (mode: 'development' | 'production'): Record<string, 
 })
 
 /** The demo page, with the gateway on the same origin. The library is built by `scripts/build.ts`. */
-export default defineConfig(({ command }) => ({
+const config: UserConfigFnObject = defineConfig(({ command }) => ({
   resolve: {
     alias: [
       { find: 'transaxle/worker', replacement: path('./workers/engine.worker.ts') },
@@ -46,3 +46,5 @@ export default defineConfig(({ command }) => ({
     __VERSION__: JSON.stringify((JSON.parse(readFileSync(path('./package.json'), 'utf8')) as { version: string }).version),
   },
 }))
+
+export default config

@@ -1,5 +1,5 @@
 import { playwright } from '@vitest/browser-playwright'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 import { CHROMIUM_FLAGS, findChromium } from './scripts/chromium.ts'
 import { gatewayPlugin } from './scripts/gateway-plugin.ts'
@@ -16,7 +16,7 @@ const isolation = {
 }
 
 /** Each file of `test/<name>` runs in the project `<name>`; `contract` runs in the browser too, where its ports are real. */
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
       { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], environment: 'node', testTimeout: 60_000 } },
@@ -40,6 +40,8 @@ export default defineConfig({
     ],
   },
 })
+
+export default config
 
 function browserProject(name: 'contract' | 'browser', testTimeout: number) {
   return {

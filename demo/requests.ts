@@ -69,7 +69,7 @@ export function createRequests({ state, memory, runtime, changed }: RequestsOpti
     await refreshLedger()
     const results = state.results.get(message)
     const result = results?.[task]
-    const entry = state.ledger.entries.find(({ id }) => id === result?.id)
+    const entry = state.ledger.entries.findLast(({ request }) => request === result?.id)
     if (result !== undefined && entry !== undefined) keep(message, { ...results, [task]: { ...result, redacted: entry.redacted } })
   }
 
@@ -123,7 +123,7 @@ export function createRequests({ state, memory, runtime, changed }: RequestsOpti
       const found = findRequest(state, entry.id)
       if (found !== undefined && entry.state === 'answered') {
         await refreshLedger()
-        const sent = state.ledger.entries.find(({ id }) => id === entry.id)
+        const sent = state.ledger.entries.findLast(({ request }) => request === entry.id)
         const value = readValue[found.task](entry.value)
         const { [found.task]: waiting, ...others } = found.results
         if (waiting !== undefined && value !== undefined) {

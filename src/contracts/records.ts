@@ -77,6 +77,8 @@ export interface OutboxEntry {
 /** One exchange with the frontier: what left the device, why, and what it cost. Append-only. */
 export interface LedgerEntry {
   readonly id: string
+  /** The request it was made for; one request may take several exchanges. */
+  readonly request: string
   readonly at: number
   readonly task: string
   readonly settled: Settled | 'failed'

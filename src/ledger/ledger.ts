@@ -36,6 +36,7 @@ export interface Ledger {
 
 const COLUMNS = [
   'id',
+  'request',
   'at',
   'task',
   'settled',

@@ -42,6 +42,7 @@ async function writeLedger(
   if (sent === undefined) return
   await appendLedger({
     id: newId(),
+    request: request.id,
     at: now(),
     task: `${request.task.name}@${request.task.version}`,
     settled: sent.ok ? 'frontier' : 'failed',

@@ -67,6 +67,7 @@ export function createCourier(options: CourierOptions): Courier {
     const redacted = await known.get(entry.task)?.redacted(entry)
     await appendLedger({
       id: newId(),
+      request: entry.id,
       at: now(),
       task: entry.task,
       settled: error === undefined ? 'frontier' : 'failed',

@@ -302,6 +302,7 @@ export function thread(id: string, updatedAt: number): ThreadRecord {
 export function ledgerEntry(id: string, at: number): LedgerEntry {
   return {
     id,
+    request: 'r1',
     at,
     task: 'triage',
     settled: 'frontier',

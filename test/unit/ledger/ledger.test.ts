@@ -16,6 +16,7 @@ beforeEach(() => {
 
 const entry = (id: string, at: number, facts: Partial<LedgerEntry> = {}): LedgerEntry => ({
   id,
+  request: 'r1',
   at,
   task: 'triage',
   settled: 'frontier',
@@ -77,8 +78,8 @@ test('CSV has a header, RFC 4180 quotes, and an ISO time', async () => {
   await ledger.append(entry('a', 0, { reason: 'said "no", twice\nor more', model: undefined }))
   const csv = await ledger.toCsv()
   expect(csv).toBe(
-    'id,at,task,settled,reason,redacted,model,bytesSent,bytesReceived,promptTokens,completionTokens,money\r\n' +
-      'a,1970-01-01T00:00:00.000Z,triage,frontier,"said ""no"", twice\nor more","{""email"":1}",,100,50,20,10,0.25\r\n',
+    'id,request,at,task,settled,reason,redacted,model,bytesSent,bytesReceived,promptTokens,completionTokens,money\r\n' +
+      'a,r1,1970-01-01T00:00:00.000Z,triage,frontier,"said ""no"", twice\nor more","{""email"":1}",,100,50,20,10,0.25\r\n',
   )
 })
 
