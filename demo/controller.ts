@@ -32,6 +32,8 @@ export interface Actions {
   sendOutbox(): void
   cancelOutbox(id: string): void
   learn(): void
+  /** Marks every device answer of triage by the reference answers. */
+  markAll(): void
   exportLedger(): void
   deleteAll(): void
   theme(theme: Theme): void
@@ -51,6 +53,7 @@ export async function start(
 ): Promise<Actions> {
   const runtimeAt = { now: await openRuntime(state, memory.choices().generator) }
   let hasGenerator = memory.choices().generator
+  state.generatorKept = hasGenerator
   let background = new AbortController()
   let unwatch = watch(runtimeAt.now)
   const runtime = (): Runtime => runtimeAt.now
@@ -105,6 +108,7 @@ export async function start(
   async function ensureGenerator(): Promise<void> {
     if (!hasGenerator) {
       hasGenerator = true
+      state.generatorKept = true
       memory.remember({ generator: true })
       await reopen()
       attempt(warmUp)
@@ -209,6 +213,8 @@ export async function start(
     backend: (backend) =>
       attempt(async () => {
         state.backend = backend
+        // Signals differ by what computes them.
+        scoring.forget()
         memory.remember({ backend })
         await reopen()
         await Promise.all([showSizes(), warmUp()])
@@ -231,8 +237,18 @@ export async function start(
           fitted > 0
             ? `Learned from your marks (${fitted} of ${reports.length} kinds of answer).`
             : (failed[0] ?? 'There are no marks yet.')
+        if (fitted === 0) return changed()
+        scoring.forget()
         await scoring.scoreAll('encoder', background.signal)
         await scoring.apply()
+      }),
+    markAll: () =>
+      attempt(async () => {
+        for (const [message, { triage }] of state.results) {
+          const right = state.byId.get(message)?.reference.intent
+          if (triage?.settled === 'device' && triage.good === undefined)
+            await requests.label('triage', message, triage.value?.label === right)
+        }
       }),
     exportLedger: () => attempt(async () => save('transaxle-ledger.csv', 'text/csv', await runtime().ledger.toCsv())),
     deleteAll: () =>
@@ -240,6 +256,7 @@ export async function start(
         await runtime().deleteAll()
         memory.forget()
         state.results.clear()
+        scoring.forget()
         await reopen()
         await Promise.all([requests.refreshLedger(), requests.refreshOutbox(), warmUp()])
         state.notice = 'Everything this page had stored is deleted, but for the model files and your settings.'

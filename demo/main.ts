@@ -50,6 +50,8 @@ async function open(root: HTMLElement): Promise<void> {
     focusAfter(before, state.selected)
   })
   listenToKeys(state, actions)
+  // The seconds of what is running.
+  setInterval(() => state.running.size > 0 && changed(), 1000)
 }
 
 /** The message that the address names: the browser's own back and forward work. */

@@ -36,10 +36,10 @@ export function createRequests({ state, memory, runtime, changed }: RequestsOpti
     keep(message, { ...state.results.get(message), [task]: result })
   }
 
-  /** One task, with its own types. */
-  async function settle(task: TaskName, message: string, signal: AbortSignal): Promise<void> {
+  /** One task, with its own types. Resolves with what is left to do when the answer is out. */
+  async function settle(task: TaskName, message: string, signal: AbortSignal): Promise<() => Promise<void>> {
     const mail = state.byId.get(message)
-    if (mail === undefined) return
+    if (mail === undefined) return async () => {}
     const input = { subject: mail.subject, body: mail.body }
     const options = { signal, privacy: state.privacy }
     const start = performance.now()
@@ -58,10 +58,12 @@ export function createRequests({ state, memory, runtime, changed }: RequestsOpti
       keepResult('draft', message, toResult(outcome, took()))
       written = outcome.done
     }
-    await written
-    const result = state.results.get(message)?.[task]
-    if (result?.settled === 'queued') await refreshOutbox()
-    if (result !== undefined && result.bytesSent > 0) await noteSent(task, message)
+    return async () => {
+      await written
+      const result = state.results.get(message)?.[task]
+      if (result?.settled === 'queued') await refreshOutbox()
+      if (result !== undefined && result.bytesSent > 0) await noteSent(task, message)
+    }
   }
 
   /** What was replaced before sending stands in the ledger, which is written after the answer is out. */
@@ -98,9 +100,10 @@ export function createRequests({ state, memory, runtime, changed }: RequestsOpti
       const abort = new AbortController()
       state.running.set(key, { since: performance.now(), abort })
       changed()
+      let rest: (() => Promise<void>) | undefined
       try {
         await before?.()
-        if (!abort.signal.aborted) await settle(task, message, abort.signal)
+        if (!abort.signal.aborted) rest = await settle(task, message, abort.signal)
       } catch (error) {
         // Stopped by the person, or by a change of models.
         if (!(isTransaxleError(error) && error.code === 'aborted')) state.notice = messageOf(error)
@@ -108,6 +111,7 @@ export function createRequests({ state, memory, runtime, changed }: RequestsOpti
         state.running.delete(key)
         changed()
       }
+      await rest?.()
     },
     stop: (task, message) => state.running.get(runningKey(task, message))?.abort.abort(),
 
@@ -115,35 +119,31 @@ export function createRequests({ state, memory, runtime, changed }: RequestsOpti
       const results = state.results.get(message)
       const result = results?.[task]
       if (result === undefined) return
-      await runtime().label(result, good)
+      const known = await runtime().label(result, good)
+      if (!known) state.notice = 'This answer is too old to learn from: run it again first.'
       keep(message, { ...results, [task]: { ...result, good } })
     },
 
     async deliver(entry) {
       const found = findRequest(state, entry.id)
       if (found !== undefined && entry.state === 'answered') {
-        await refreshLedger()
-        const sent = state.ledger.entries.findLast(({ request }) => request === entry.id)
-        const value = readValue[found.task](entry.value)
-        const { [found.task]: waiting, ...others } = found.results
+        const { task, message, results } = found
+        const { [task]: waiting, ...others } = results
+        const value = readValue[task](entry.value)
         if (waiting !== undefined && value !== undefined) {
-          keep(found.message, {
-            ...others,
-            [found.task]: {
-              ...waiting,
-              settled: 'frontier',
-              value,
-              model: sent?.model ?? state.frontier,
-              reason: `${waiting.reason} It waited in the outbox and was answered when the frontier model could be reached.`,
-              reasonCode: 'delivered',
-              bytesSent: sent?.bytesSent ?? waiting.bytesSent,
-              bytesReceived: sent?.bytesReceived ?? waiting.bytesReceived,
-              spent: sent?.money ?? waiting.spent,
-              redacted: sent?.redacted,
-            },
-          })
+          const reason = `${waiting.reason} It waited in the outbox and was answered when the frontier model could be reached.`
+          const answered = {
+            ...waiting,
+            settled: 'frontier' as const,
+            value,
+            model: state.frontier,
+            reason,
+            reasonCode: 'delivered',
+          }
+          keep(message, { ...others, [task]: answered })
           // It has its place on the page now.
           await runtime().outbox.take(entry.id)
+          await noteSent(task, message)
         }
       }
       await refreshOutbox()

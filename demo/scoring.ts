@@ -6,8 +6,10 @@ import type { ModelKind, State } from './state.ts'
 
 /** Keeps the scores that the slider plays with, and what a target comes out as. */
 export interface Scoring {
-  /** Scores every message with one model, in the background; ends early when stopped or when the runtime is another. */
+  /** Scores every message with one model that has no score of it yet, in the background; ends early when stopped. */
   scoreAll(kind: ModelKind, signal: AbortSignal, scored?: () => void): Promise<void>
+  /** Forgets scores that a new calibrator would give otherwise. */
+  forget(): void
   /** Sets the threshold as the person chose it. */
   apply(): Promise<void>
 }
@@ -52,12 +54,20 @@ export function createScoring({ state, runtime, changed }: ScoringOptions): Scor
     async scoreAll(kind, signal, scored) {
       for (const { id } of state.inbox.messages) {
         if (signal.aborted) return
+        if (state.samples.get(id)?.[kind]?.score !== undefined) {
+          scored?.()
+          continue
+        }
         const assessment = await assess(kind, id, signal)
         if (assessment === undefined) return
         note(kind, id, assessment)
         scored?.()
         changed()
       }
+    },
+
+    forget() {
+      for (const { id } of state.inbox.messages) state.samples.set(id, {})
     },
 
     async apply() {

@@ -64,6 +64,8 @@ export interface State {
   batch: Batch | undefined
   models: Readonly<Record<ModelKind, ModelState>>
   sizes: Readonly<Record<ModelKind, number | undefined>>
+  /** Whether the language model was asked for, now or on an earlier visit: then it costs no click and no download. */
+  generatorKept: boolean
   backend: BackendChoice
   choice: ThresholdChoice
   /** What the choice came out as, for each rung, and on what it stands. */
@@ -103,6 +105,7 @@ export function createState(inbox: Inbox, tasks: Tasks): State {
     batch: undefined,
     models: { encoder: NO_MODEL, generator: NO_MODEL },
     sizes: { encoder: undefined, generator: undefined },
+    generatorKept: false,
     backend: 'auto',
     choice: { mode: 'number', number: 0.3, maxError: 0.1, escalationRate: 0.3 },
     limits: { encoder: 0.3, generator: 0.3 },

@@ -8,6 +8,7 @@ import type { Result, TaskName } from '../results.ts'
 import { runningKey, type State } from '../state.ts'
 import { acknowledgement, type Reply, type Triage } from '../tasks.ts'
 import { icon } from './icons.ts'
+import { progress } from './progress.ts'
 import { resultCard } from './result.ts'
 import { TASK_WORDS } from './words.ts'
 
@@ -99,7 +100,7 @@ interface Card {
 
 function card(state: State, actions: Actions, { id }: InboxMessage, { task, result, content }: Card): TemplateResult {
   const { title, question, verb } = TASK_WORDS[task]
-  const running = state.running.has(runningKey(task, id))
+  const running = state.running.get(runningKey(task, id))
   const generator = state.models.generator
   const needsModel = task !== 'triage' && state.privacy !== 'frontier' && generator.phase !== 'ready'
   const waits = needsModel && generator.phase === 'loading'
@@ -107,27 +108,31 @@ function card(state: State, actions: Actions, { id }: InboxMessage, { task, resu
   const run = html`
     <button class="primary" type="button" data-task=${task} @click=${() => actions.run(task, id)}>
       ${result === undefined ? verb : `${verb} again`}
-      ${needsModel && !waits && size !== undefined ? html`<small>loads ${bytes(size)}</small>` : nothing}
+      ${needsModel && !waits && !state.generatorKept && size !== undefined ? html`<small>loads ${bytes(size)}</small>` : nothing}
     </button>
   `
   const stop = html`<button type="button" data-task=${task} @click=${() => actions.stop(task, id)}>${icon('stop')}Stop</button>`
   return html`
-    <section class="card" aria-labelledby="card-${task}" aria-busy=${running ? 'true' : 'false'}>
+    <section class="card" aria-labelledby="card-${task}" aria-busy=${running === undefined ? 'false' : 'true'}>
       <header>
         <h3 id="card-${task}">${title}</h3>
         <p class="question">${question}</p>
-        ${running ? stop : run}
+        ${running === undefined ? run : stop}
       </header>
       <div class="card-body" aria-live="polite">
-        ${running ? working(waits ? 'Fetching the language model first…' : 'Working…') : nothing}
+        ${running === undefined ? nothing : waits ? progress(generator, 'Language model') : working(running.since)}
         ${result === undefined ? nothing : html`${content}${resultCard(state, actions, task, id, result)}`}
       </div>
     </section>
   `
 }
 
-function working(words: string): TemplateResult {
-  return html`<p class="working"><span class="spinner"></span>${words}</p>`
+/** The seconds are for the eye: a screen reader is told once that work goes on. */
+function working(since: number): TemplateResult {
+  const seconds = Math.floor((performance.now() - since) / 1000)
+  return html`<p class="working">
+    <span class="spinner"></span>Working…<span aria-hidden="true">${seconds > 0 ? `${seconds} s` : ''}</span>
+  </p>`
 }
 
 function triageValue({ inbox }: State, result: Result<Triage> | undefined): TemplateResult | typeof nothing {

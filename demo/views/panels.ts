@@ -1,17 +1,16 @@
 import { html, nothing, type TemplateResult } from 'lit'
 
 import type { Actions } from '../controller.ts'
-import { bytes, clock, duration, money, percent, plural } from '../format.ts'
+import { bytes, clock, duration, money, plural } from '../format.ts'
 import type { BackendChoice, ModelKind, ModelState, State } from '../state.ts'
 import { icon } from './icons.ts'
+import { progress } from './progress.ts'
 import { redactionWords, TASK_WORDS } from './words.ts'
 
 const MODEL_WORDS: Readonly<Record<ModelKind, { readonly title: string; readonly what: string }>> = {
   encoder: { title: 'Sorting model', what: 'Tells kinds of messages apart, in milliseconds.' },
   generator: { title: 'Language model', what: 'Reads and writes: details, replies, and a second opinion on triage.' },
 }
-
-const STAGE_WORDS = { download: 'Fetching', session: 'Preparing', 'self-check': 'Checking itself', ready: 'Ready' } as const
 
 export function modelsView(state: State, actions: Actions): TemplateResult {
   const isBackend = (value: string): value is BackendChoice => value === 'auto' || value === 'wasm' || value === 'webgpu'
@@ -80,18 +79,6 @@ function phase({ phase, report }: ModelState, size: number | undefined): string 
     case 'ready':
       return report?.backend === 'webgpu' ? 'ready, on the graphics chip' : 'ready, on the processor'
   }
-}
-
-function progress({ stage = 'download', loaded, total, rate }: ModelState, title: string): TemplateResult {
-  const inBytes = stage === 'download' && total > 0
-  return html`
-    <div class="progress">
-      ${inBytes ? html`<progress aria-label="${title}: bytes fetched" max=${total} .value=${loaded}></progress>` : html`<progress aria-label="${title}: ${STAGE_WORDS[stage]}"></progress>`}
-      <p>
-        ${STAGE_WORDS[stage]}${inBytes ? ` ${bytes(loaded)} of ${bytes(total)} (${percent(loaded / total)})` : '…'}${inBytes && rate > 0 ? `, ${bytes(rate)} a second` : ''}
-      </p>
-    </div>
-  `
 }
 
 export function outboxView({ outbox, results, byId, offline }: State, actions: Actions): TemplateResult {

@@ -82,7 +82,7 @@ function labelButtons(
   message: string,
   result: Result<unknown>,
 ): TemplateResult | typeof nothing {
-  if (result.settled !== 'device' && result.settled !== 'cache') return nothing
+  if (result.settled !== 'device') return nothing
   const reference = byId.get(message)?.reference
   const intent = inbox.intents.find(({ id }) => id === reference?.intent)
   const hint = task === 'triage' && intent !== undefined ? html` The reference answer says: <b>${intent.title}</b>.` : nothing

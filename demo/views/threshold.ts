@@ -25,6 +25,9 @@ export function thresholdView(state: State, actions: Actions): TemplateResult {
   )
   const now = riskAt(labelled, state.limits, generatorReady)
   const { places, total } = split
+  const unmarked = [...state.results.values()].filter(
+    ({ triage }) => triage?.settled === 'device' && triage.good === undefined,
+  ).length
   const stays = places.encoder + places.generator
   const price = triagePrice(state)
   return html`
@@ -48,7 +51,8 @@ export function thresholdView(state: State, actions: Actions): TemplateResult {
         ${riskChart(riskCurve(labelled, generatorReady), now, labelled.length)}
       </details>
       <div class="row-buttons">
-        <button type="button" @click=${() => actions.learn()}>Learn from my marks</button>
+        <button type="button" @click=${() => actions.learn()}>Learn from marks</button>
+        ${unmarked > 0 ? html`<button type="button" @click=${() => actions.markAll()}>Mark ${unmarked} by the reference</button>` : nothing}
         ${generatorReady ? html`<button type="button" ?disabled=${state.batch !== undefined} @click=${() => actions.scoreWithGenerator()}>Score all with the language model</button>` : nothing}
       </div>
     </section>
@@ -59,7 +63,7 @@ function unread({ models, calibrated, samples }: State): TemplateResult {
   const judged = [...samples.values()].some(({ encoder }) => encoder !== undefined)
   if (judged && !calibrated)
     return html`How sure the device is cannot be told yet: there are no marks to learn from. Until then the frontier is asked. Mark
-      20 or more answers as right or wrong, then press <b>Learn from my marks</b>.`
+      20 or more answers as right or wrong, then press <b>Learn from marks</b>.`
   return models.encoder.phase === 'failed'
     ? html`The sorting model could not be loaded.`
     : html`The sorting model is being loaded; then every message gets its score.`
