@@ -10,6 +10,7 @@ import {
   visibleMessages,
   type BackendChoice,
   type Filter,
+  type Pane,
   type State,
   type Theme,
   type ThresholdChoice,
@@ -37,6 +38,7 @@ export interface Actions {
   exportLedger(): void
   deleteAll(): void
   theme(theme: Theme): void
+  pane(pane: Pane): void
 }
 
 /** Requests under way at once while all are triaged: the device works on one, others may wait for the network. */
@@ -162,6 +164,7 @@ export async function start(
   return {
     select(message) {
       state.selected = message
+      state.pane = 'inbox'
       changed()
     },
     filter(change) {
@@ -262,6 +265,10 @@ export async function start(
         state.notice = 'Everything this page had stored is deleted, but for the model files and your settings.'
         changed()
       }),
+    pane(pane) {
+      state.pane = pane
+      changed()
+    },
     theme(theme) {
       state.theme = theme
       memory.remember({ theme })

@@ -42,6 +42,7 @@ async function open(root: HTMLElement): Promise<void> {
   }
   root.replaceChildren()
   draw()
+  document.querySelector('.row[aria-current]')?.scrollIntoView({ block: 'nearest' })
 
   addEventListener('hashchange', () => {
     const before = state.selected

@@ -7,6 +7,7 @@ import type { Tasks } from './tasks.ts'
 
 export type ModelKind = 'encoder' | 'generator'
 export type BackendChoice = Backend | 'auto'
+export type Pane = 'inbox' | 'panels'
 export type Theme = 'system' | 'light' | 'dark'
 
 /** `idle`: not asked for yet. */
@@ -55,6 +56,8 @@ export interface State {
   readonly tasks: Tasks
   readonly byId: ReadonlyMap<string, InboxMessage>
   selected: string | undefined
+  /** Which of the two a narrow screen shows; a wide one shows both. */
+  pane: Pane
   filter: Filter
   readonly results: Map<string, MessageResults>
   /** `task:message` of what runs now, with what is going on. */
@@ -97,6 +100,7 @@ export function createState(inbox: Inbox, tasks: Tasks): State {
     tasks,
     byId: new Map(inbox.messages.map((message) => [message.id, message])),
     selected: undefined,
+    pane: 'inbox',
     filter: { search: '', intent: 'any', where: 'any' },
     results: new Map(),
     running: new Map(),

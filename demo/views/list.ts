@@ -3,7 +3,7 @@ import { guard } from 'lit/directives/guard.js'
 import { repeat } from 'lit/directives/repeat.js'
 
 import type { Actions } from '../controller.ts'
-import { day, plural } from '../format.ts'
+import { day } from '../format.ts'
 import type { InboxMessage } from '../inbox.ts'
 import type { MessageResults } from '../results.ts'
 import { placeOf, type Place } from '../routing.ts'
@@ -19,7 +19,9 @@ export function listView(state: State, actions: Actions): TemplateResult {
   return html`
     <section class="list-pane" aria-labelledby="inbox-title">
       <div class="list-head">
-        <h2 id="inbox-title">Inbox <span class="count">${plural(messages.length, 'message')}</span></h2>
+        <h2 id="inbox-title">
+          Inbox <span class="count">${messages.length}<span class="hidden"> messages</span></span>
+        </h2>
         ${batchControls(state, actions, messages.length)} ${filters(state, actions)}
       </div>
       <ul class="messages" role="list" aria-label="Messages" aria-describedby="list-keys">

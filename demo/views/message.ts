@@ -67,9 +67,9 @@ function welcome({ inbox, frontier }: State): TemplateResult {
 }
 
 const PRIVACY: readonly { readonly value: Privacy; readonly label: string }[] = [
-  { value: 'auto', label: 'Let the threshold decide' },
-  { value: 'device', label: 'Keep on this device' },
-  { value: 'frontier', label: 'Ask the frontier' },
+  { value: 'auto', label: 'Threshold decides' },
+  { value: 'device', label: 'This device only' },
+  { value: 'frontier', label: 'Frontier only' },
 ]
 
 function privacyChoice({ privacy }: State, actions: Actions): TemplateResult {

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit'
 
 import type { Actions } from '../controller.ts'
-import type { State, Theme } from '../state.ts'
+import type { Pane, State, Theme } from '../state.ts'
 import { icon, type IconName } from './icons.ts'
 import { listView } from './list.ts'
 import { messageView } from './message.ts'
@@ -13,7 +13,7 @@ export function page(state: State, actions: Actions): TemplateResult {
   return html`
     <a class="skip" href="#message">Skip to the message</a>
     ${header(state, actions)}
-    <main class=${state.selected === undefined ? 'shows-list' : 'shows-message'}>
+    <main class="${state.selected === undefined ? 'shows-list' : 'shows-message'} pane-${state.pane}">
       <aside class="rail" aria-label="Routing, models and what left this device">
         ${thresholdView(state, actions)} ${modelsView(state, actions)} ${outboxView(state, actions)} ${ledgerView(state, actions)}
       </aside>
@@ -28,6 +28,9 @@ function header(state: State, actions: Actions): TemplateResult {
       <h1>
         ${icon('mountain')}<span>${state.inbox.shop.name}<small>help desk, a Transaxle demo</small></span>
       </h1>
+      <div class="panes" role="group" aria-label="Show">
+        ${paneButton(state, actions, 'inbox', 'Inbox')} ${paneButton(state, actions, 'panels', 'Routing and models')}
+      </div>
       <div class="top-controls">
         ${connection(state)}
         <button
@@ -43,6 +46,12 @@ function header(state: State, actions: Actions): TemplateResult {
       </div>
     </header>
   `
+}
+
+function paneButton({ pane }: State, actions: Actions, of: Pane, words: string): TemplateResult {
+  return html`<button type="button" aria-pressed=${pane === of ? 'true' : 'false'} @click=${() => actions.pane(of)}>
+    ${words}
+  </button>`
 }
 
 function connection({ offline, online, outbox }: State): TemplateResult {

@@ -97,7 +97,7 @@ function labelButtons(
   return html`
     <div class="marks" role="group" aria-label="Was this answer right?">
       <span>Was this right?${hint}</span>
-      ${choice(true, 'Right')} ${choice(false, 'Wrong')}
+      <div>${choice(true, 'Right')} ${choice(false, 'Wrong')}</div>
     </div>
   `
 }
