@@ -4,9 +4,10 @@ import type { Decoder, KvCache } from './decoder.ts'
 import { summarise } from './signals.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
-/** Any text will do; the fault that is known shows from 25 to 32 tokens on, so it has more. */
+/** Any text will do, if it is long enough in every tokenizer: the fault that is known shows from 32 tokens on. */
 const TEXT =
-  'The quick brown fox jumps over the lazy dog, and then one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen.'
+  'The quick brown fox jumps over the lazy dog, and the lazy dog sleeps on. In the morning the fox comes back with two friends, ' +
+  'three apples and four good reasons to wake up; but the dog, who is old, has heard five better ones, and turns over on its side.'
 const TOKENS = 40
 
 /** Steps this short take other kernels, which were right on the adapter that has the fault. */

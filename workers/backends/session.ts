@@ -68,6 +68,7 @@ export async function makeSession(
     const session = await ort.InferenceSession.create(model, {
       ...extra,
       graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
       externalData: data.map((part, i) => ({ path: baseName(paths[i + 1] ?? ''), data: part })),
     })
     return { ort, session, dtype, threads }

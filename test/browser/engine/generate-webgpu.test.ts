@@ -20,7 +20,11 @@ beforeAll(async () => {
 
 afterAll(() => worker.stop())
 
-test.each(cases)('q4 on WebGPU says what the reference says: $prompt', async ({ prompt, out }) => {
-  const answer = await ask(worker, { prompt: { messages: [{ role: 'user', content: prompt }] }, maxTokens: TOKENS })
-  expect(answer.signals.map((signals) => signals.token)).toEqual(out.slice(0, TOKENS))
-}, PATIENCE)
+test.each(cases)(
+  'q4 on WebGPU says what the reference says: $prompt',
+  async ({ prompt, out }) => {
+    const answer = await ask(worker, { prompt: { messages: [{ role: 'user', content: prompt }] }, maxTokens: TOKENS })
+    expect(answer.signals.map((signals) => signals.token)).toEqual(out.slice(0, TOKENS))
+  },
+  PATIENCE,
+)

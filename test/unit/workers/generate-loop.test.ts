@@ -269,7 +269,7 @@ describe('self-check', () => {
 
   test('passes where a whole prompt and its steps agree, rounding aside', async () => {
     const noisy = new FakeDecoder(VOCABULARY, (tokens, step) =>
-      right(tokens).map((value, i) => value + (step > 24 ? 1e-3 * Math.sin(i) : 0)),
+      right(tokens).map((value, i) => value + (step > 31 ? 1e-3 * Math.sin(i) : 0)),
     )
     await selfCheck(noisy, byteTokenizer, surroundings)
     expect(noisy.alive).toBe(0)
@@ -280,7 +280,7 @@ describe('self-check', () => {
     ['not-a-number', () => NaN],
     ['zeros', () => 0],
   ])('catches kernels that give %s for whole prompts', async (_what, wrong) => {
-    const broken = new FakeDecoder(VOCABULARY, (tokens, step) => (step > 24 ? right(tokens).map(wrong) : right(tokens)))
+    const broken = new FakeDecoder(VOCABULARY, (tokens, step) => (step > 31 ? right(tokens).map(wrong) : right(tokens)))
     await expect(selfCheck(broken, byteTokenizer, surroundings)).rejects.toMatchObject({ code: 'self-check-failed' })
     expect(broken.alive).toBe(0)
   })
