@@ -27,6 +27,7 @@ fits calibrators on the split calibration and reports on the split test.
 --split A,B            only these splits (calibration, test)
 --limit N              only the first N cases of each task and split
 --backend NAME         wasm (default), webgpu or auto
+--threads N            WASM threads; on a busy machine 1 is many times faster than 2, since threads wait for each other by spinning
 --reuse                takes answers of earlier runs whose prompt, model and case are the same; .tmp/eval/ keeps them
 --price-in, --price-out N    money for a million tokens of the frontier model, for the estimate (default 2.5 and 10)
 --export FILE          writes the calibrators, as runtime.calibrators.importCalibrators takes them
@@ -43,6 +44,7 @@ const { values, positionals } = parseArgs({
     split: { type: 'string' },
     limit: { type: 'string' },
     backend: { type: 'string', default: 'wasm' },
+    threads: { type: 'string' },
     reuse: { type: 'boolean', default: false },
     'price-in': { type: 'string', default: '2.5' },
     'price-out': { type: 'string', default: '10' },
@@ -102,6 +104,7 @@ function selection(): Selection {
     splits: values.split?.split(','),
     limit: values.limit === undefined ? undefined : number('limit', values.limit),
     backend,
+    threads: values.threads === undefined ? undefined : number('threads', values.threads),
   }
 }
 

@@ -62,13 +62,13 @@ async function bundle(): Promise<readonly Chunk[]> {
     build: {
       write: false,
       target: 'es2023',
-      minify: true,
-      modulePreload: false,
-      rolldownOptions: { input: ENTRY, preserveEntrySignatures: 'strict' },
+      // A library build, since the preload helper that an app build puts around each dynamic import is Vite's and not ours.
+      lib: { entry: ENTRY, formats: ['es'] },
+      rolldownOptions: { output: { minify: true } },
     },
   })
-  if (Array.isArray(built) || !('output' in built)) throw new Error('The build of the core entry gave no output.')
-  return built.output.flatMap((file) => (file.type === 'chunk' ? [file] : []))
+  if (!Array.isArray(built)) throw new Error('The build of the core entry gave no output.')
+  return built.flatMap(({ output }) => output.flatMap((file) => (file.type === 'chunk' ? [file] : [])))
 }
 
 function graph(entry: Chunk, chunks: readonly Chunk[], dynamic: boolean): readonly Chunk[] {

@@ -13,6 +13,7 @@ export interface Selection {
   /** Cases of each task and split. */
   readonly limit: number | undefined
   readonly backend: Backend | 'auto'
+  readonly threads?: number | undefined
 }
 
 /** One measurement that was asked for. */
@@ -48,7 +49,7 @@ export async function runSuite(
   kept: OutcomeFile,
   log: (line: string) => void,
 ): Promise<readonly RawOutcome[]> {
-  const { backend } = selection
+  const { backend, threads } = selection
   const wanted = select(tasks, selection)
   const nameOf = ({ task, rung, case: id }: Wanted): Parameters<OutcomeFile['get']>[0] => ({
     task: task.name,
@@ -66,7 +67,7 @@ export async function runSuite(
       const warm = new Set<string>()
       const started = performance.now()
       for (const [i, { task, rung, case: id }] of open.entries()) {
-        const options: SuitePageOptions = { task: task.name, case: id, rungs: [rung], backend }
+        const options: SuitePageOptions = { task: task.name, case: id, rungs: [rung], backend, threads }
         // Work that is done once for a task (a fitted head, a prior) is no part of an answer's time.
         if (!warm.has(`${task.name}/${rung}`)) await ask(page, options)
         warm.add(`${task.name}/${rung}`)

@@ -13,6 +13,7 @@ export interface SuitePageOptions {
   readonly case: string
   readonly rungs?: readonly string[] | undefined
   readonly backend: Backend | 'auto'
+  readonly threads?: number | undefined
 }
 
 interface Ready {
@@ -24,7 +25,7 @@ interface Ready {
 let made: Promise<Ready> | undefined
 let comparer: EmbeddingClient | undefined
 
-async function make(backend: Backend | 'auto'): Promise<Ready> {
+async function make({ backend, threads }: SuitePageOptions): Promise<Ready> {
   const tasks = await suite.load(async (path) => (await fetch(`/${path}`)).json())
   // No gateway: the device alone is measured.
   const runtime = await createRuntime({
@@ -32,6 +33,7 @@ async function make(backend: Backend | 'auto'): Promise<Ready> {
     models: { encoder: ENCODER, generator: GENERATOR },
     threshold: 0.5,
     backend,
+    threads,
     store: 'eval',
   })
   const reports = new Map<string, LoadReport>()
@@ -42,7 +44,7 @@ async function make(backend: Backend | 'auto'): Promise<Ready> {
 
 /** What each rung makes of one case. */
 serve(async (options: SuitePageOptions): Promise<readonly RawOutcome[]> => {
-  made ??= make(options.backend)
+  made ??= make(options)
   const { runtime, tasks, reports } = await made
   const task = tasks.find(({ name }) => name === options.task)
   if (task === undefined) throw new Error(`The suite ${suite.name} has no task ${options.task}.`)
