@@ -35,7 +35,7 @@ export interface GenerationDeadlines {
 
 export interface GenerationClientOptions extends Omit<SupervisorOptions, 'kind'> {
   readonly engine: EngineOptions
-  /** What the worker's engine has. Default: raw signals, no grammar, no prefix reuse. */
+  /** What the worker's engine has. Default: raw signals, prefix reuse, no grammar. */
   readonly capabilities?: GenerationCapabilities | undefined
   readonly deadlines?: GenerationDeadlines | undefined
 }
@@ -52,7 +52,7 @@ export class GenerationClient implements GenerationEngine {
   readonly #model: string
 
   constructor(options: GenerationClientOptions) {
-    this.capabilities = options.capabilities ?? { signals: true, grammar: false, prefixReuse: false }
+    this.capabilities = options.capabilities ?? { signals: true, grammar: false, prefixReuse: true }
     this.#supervisor = new WorkerSupervisor({ ...options, kind: 'generate' })
     this.#loader = new EngineLoader(this.#supervisor, options.engine)
     this.#deadlines = options.deadlines ?? {}
