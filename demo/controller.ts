@@ -25,7 +25,10 @@ export interface Actions {
   stop(task: TaskName, message: string): void
   label(task: TaskName, message: string, good: boolean): void
   triageAll(): void
-  threshold(change: Partial<ThresholdChoice>): void
+  /** How the limit is set. */
+  limitBy(mode: ThresholdChoice['mode']): void
+  /** The limit, in the terms of the mode. */
+  limit(value: number): void
   scoreWithGenerator(): void
   loadGenerator(): void
   backend(backend: BackendChoice): void
@@ -137,7 +140,13 @@ export async function start(
     }
     await Promise.all(Array.from({ length: PARALLEL }, worker))
     state.batch = undefined
-    changed()
+    await requests.noteAllSent()
+  }
+
+  function choose(change: Partial<ThresholdChoice>): void {
+    state.choice = { ...state.choice, ...change }
+    memory.remember({ threshold: state.choice })
+    attempt(scoring.apply)
   }
 
   async function look(): Promise<void> {
@@ -148,8 +157,9 @@ export async function start(
     changed()
   }
 
+  /** Sizes are worth knowing before a download; offline there is none. */
   async function showSizes(): Promise<void> {
-    state.sizes = await modelSizes(state.backend)
+    state.sizes = await modelSizes(state.backend).catch(() => state.sizes)
     changed()
   }
 
@@ -191,11 +201,8 @@ export async function start(
           (id) => requests.run('triage', id),
         ),
       ),
-    threshold(change) {
-      state.choice = { ...state.choice, ...change }
-      memory.remember({ threshold: state.choice })
-      attempt(scoring.apply)
-    },
+    limitBy: (mode) => choose({ mode }),
+    limit: (value) => choose({ [state.choice.mode]: value }),
     scoreWithGenerator: () =>
       attempt(async () => {
         const stop = new AbortController()

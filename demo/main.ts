@@ -13,6 +13,9 @@ import { createState, type State } from './state.ts'
 import { createTasks } from './tasks.ts'
 import { page } from './views/page.ts'
 
+/** Milliseconds between two pictures while many messages are worked on. */
+const BATCH_FRAME = 150
+
 async function open(root: HTMLElement): Promise<void> {
   const inbox = parseInbox(await (await fetch('/data/inbox.json')).json())
   const memory = createMemory(storage())
@@ -27,13 +30,19 @@ async function open(root: HTMLElement): Promise<void> {
   }
   state.selected = selectedOf(state)
 
-  let frame: number | undefined
-  // Whatever changes within a frame is one picture.
+  let drawing = false
+  // Whatever changes within a frame is one picture; while many messages are worked on, a few pictures a second will do.
   const changed = (): void => {
-    frame ??= requestAnimationFrame(() => {
-      frame = undefined
-      draw()
-    })
+    if (drawing) return
+    drawing = true
+    setTimeout(
+      () =>
+        requestAnimationFrame(() => {
+          drawing = false
+          draw()
+        }),
+      state.batch === undefined ? 0 : BATCH_FRAME,
+    )
   }
   const actions = await start(state, memory, changed, save)
   const draw = (): void => {

@@ -23,6 +23,8 @@ export interface Requests {
   deliver(entry: OutboxEntry): Promise<void>
   refreshOutbox(): Promise<void>
   refreshLedger(): Promise<void>
+  /** After many were triaged at once: notes for each what was sent. */
+  noteAllSent(): Promise<void>
 }
 
 export function createRequests({ state, memory, runtime, changed }: RequestsOptions): Requests {
@@ -62,13 +64,16 @@ export function createRequests({ state, memory, runtime, changed }: RequestsOpti
       await written
       const result = state.results.get(message)?.[task]
       if (result?.settled === 'queued') await refreshOutbox()
-      if (result !== undefined && result.bytesSent > 0) await noteSent(task, message)
+      // Of many at once, the ledger is read at their end.
+      if (result !== undefined && result.bytesSent > 0 && state.batch === undefined) {
+        await refreshLedger()
+        noteSent(task, message)
+      }
     }
   }
 
   /** What was replaced before sending stands in the ledger, which is written after the answer is out. */
-  async function noteSent(task: TaskName, message: string): Promise<void> {
-    await refreshLedger()
+  function noteSent(task: TaskName, message: string): void {
     const results = state.results.get(message)
     const result = results?.[task]
     const entry = state.ledger.entries.findLast(({ request }) => request === result?.id)
@@ -143,13 +148,20 @@ export function createRequests({ state, memory, runtime, changed }: RequestsOpti
           keep(message, { ...others, [task]: answered })
           // It has its place on the page now.
           await runtime().outbox.take(entry.id)
-          await noteSent(task, message)
+          await refreshLedger()
+          noteSent(task, message)
         }
       }
       await refreshOutbox()
     },
     refreshOutbox,
     refreshLedger,
+    async noteAllSent() {
+      await refreshLedger()
+      for (const [message, { triage }] of state.results) {
+        if (triage !== undefined && triage.bytesSent > 0 && triage.redacted === undefined) noteSent('triage', message)
+      }
+    },
   }
 }
 

@@ -3,7 +3,7 @@
  * Requests to the gateway always go out, and model files are kept by the library itself.
  */
 const CACHE = 'birch-and-bay-page-1'
-const NOT_OURS = /^\/(v1|healthz|models)(\/|$)/
+const NOT_OURS = /^\/(v1|healthz|models(?!\/manifest\.json$))(\/|$)/
 
 addEventListener('install', (event) => event.waitUntil(caches.open(CACHE).then((cache) => cache.add('/')).then(() => skipWaiting())))
 addEventListener('activate', (event) => event.waitUntil(clients.claim()))

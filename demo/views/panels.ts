@@ -179,7 +179,7 @@ export function ledgerView({ ledger, results, durable, notice }: State, actions:
                           <td>${taskTitle(task)}${settled === 'failed' ? ' (failed)' : ''}</td>
                           <td class="number">${bytes(bytesSent)}</td>
                           <td class="number">${money(cost)}</td>
-                          <td>${redactionWords(redacted)}</td>
+                          <td>${redactionWords(redacted, 'none found')}</td>
                         </tr>`,
                     )}
                 </tbody>

@@ -76,7 +76,7 @@ function modes({ choice }: State, actions: Actions): TemplateResult {
       ${MODES.map(
         ({ mode, label }) =>
           html`<label
-            ><input type="radio" name="mode" .checked=${choice.mode === mode} @change=${() => actions.threshold({ mode })} /><span
+            ><input type="radio" name="mode" .checked=${choice.mode === mode} @change=${() => actions.limitBy(mode)} /><span
               >${label}</span
             ></label
           >`,
@@ -86,39 +86,38 @@ function modes({ choice }: State, actions: Actions): TemplateResult {
 }
 
 function control({ choice }: State, actions: Actions): TemplateResult {
-  const change =
-    (key: 'number' | 'maxError' | 'escalationRate') =>
-    ({ target }: Event): void => {
-      if (target instanceof HTMLInputElement) actions.threshold({ [key]: target.valueAsNumber })
-    }
   switch (choice.mode) {
     case 'number':
-      return slider('Send a message out when the chance of being wrong is above', choice.number, 0, 1, 0.01, change('number'), [
-        'send everything',
-        'keep everything',
-      ])
+      return slider(
+        actions,
+        'Send a message out when the chance of being wrong is above',
+        choice.number,
+        [0, 1],
+        ['send everything', 'keep everything'],
+      )
     case 'maxError':
-      return slider('Of what stays here, at most this share may be wrong', choice.maxError, 0.01, 0.5, 0.01, change('maxError'), [
-        'strict',
-        'easy-going',
-      ])
+      return slider(
+        actions,
+        'Of what stays here, at most this share may be wrong',
+        choice.maxError,
+        [0.01, 0.5],
+        ['strict', 'easy-going'],
+      )
     case 'escalationRate':
-      return slider('Send at most this share to the frontier', choice.escalationRate, 0, 1, 0.01, change('escalationRate'), [
-        'nothing',
-        'everything',
-      ])
+      return slider(actions, 'Send at most this share to the frontier', choice.escalationRate, [0, 1], ['nothing', 'everything'])
   }
 }
 
 function slider(
+  actions: Actions,
   label: string,
   value: number,
-  min: number,
-  max: number,
-  step: number,
-  change: (event: Event) => void,
+  [min, max]: readonly [number, number],
   [low, high]: readonly [string, string],
 ): TemplateResult {
+  const change = ({ target }: Event): void => {
+    if (target instanceof HTMLInputElement) actions.limit(target.valueAsNumber)
+  }
   return html`
     <div class="slider">
       <label for="threshold">${label} <output for="threshold">${percent(value)}</output></label>
@@ -127,7 +126,7 @@ function slider(
         type="range"
         min=${min}
         max=${max}
-        step=${step}
+        step="0.01"
         .value=${String(value)}
         aria-valuetext=${percent(value)}
         @input=${change}

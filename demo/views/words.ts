@@ -103,12 +103,12 @@ const KINDS: Readonly<Record<string, string>> = {
   KEY: 'key or token',
 }
 
-export function redactionWords(redacted: Readonly<Record<string, number>>): string {
+export function redactionWords(redacted: Readonly<Record<string, number>>, none = 'nothing in it had to be hidden'): string {
   const parts = Object.entries(redacted).map(([kind, count]) => {
     const word = KINDS[kind.toUpperCase()] ?? kind.toLowerCase().replaceAll('_', ' ')
     return `${count} ${word}${count === 1 ? '' : word.endsWith('s') ? 'es' : 's'}`
   })
-  return parts.length === 0 ? 'nothing in it had to be hidden' : `hidden before sending: ${parts.join(', ')}`
+  return parts.length === 0 ? none : `hidden before sending: ${parts.join(', ')}`
 }
 
 /** The answer key says that it is one; a device model is `org/name@revision:dtype:backend`; any other name is as it is. */
