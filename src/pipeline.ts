@@ -3,13 +3,14 @@ import type { NoFrontier, Outcome, Reason } from './contracts/outcome.ts'
 import type { Source } from './contracts/part.ts'
 import type { Score } from './contracts/score.ts'
 import type { Gates, Order, Redacted, Request, RouteCode, RungName, Settlement, Stages } from './contracts/stages.ts'
-import type { Draft, Rung, Task, WhenUnreachable } from './contracts/task.ts'
+import type { Draft, Rung } from './contracts/task.ts'
 import { fromShape, toShape } from './errors/shape.ts'
 import { throwIfAborted } from './utils/deadline.ts'
 import { judge, type Checked } from './utils/judge.ts'
 import { RequestLog } from './utils/request-log.ts'
 import { runRung } from './utils/run-rung.ts'
 import { Screen, type Shown } from './utils/screen.ts'
+import { closedBecause, possible, showsLive, streamsUnchecked } from './utils/ways.ts'
 
 /**
  * The way of one request, top to bottom: task, cache, gates, the device's rungs with checks and score, the frontier, and what is
@@ -155,7 +156,7 @@ async function tryRung<I, O>(way: Way<I, O>, rung: Rung<I>, gates: Gates): Promi
     return { enough: false, reason: { code: 'device-not-capable', text: unable } }
   }
   try {
-    const live = showsLive(task, gates)
+    const live = rung === task.rungs.at(-1) && showsLive(task, gates)
     const { run, checked } = await runRung(request, rung, stages.rungs, log, (source, text) => live && screen.delta(source, text))
     const { source, draft } = run
     const { id, kind } = rung
@@ -377,36 +378,8 @@ function check<I, O>({ request, log }: Way<I, O>, parsed: Draft['parsed']): Prom
   )
 }
 
-function streamsUnchecked(task: { readonly streams: boolean; readonly checks: readonly unknown[] }): boolean {
-  return task.streams && task.checks.length === 0
-}
-
-/** Device text goes live only where whatever comes of it will be kept: no check, no frontier, and `keep` before all else. */
-function showsLive<I, O>(task: Task<I, O>, gates: Gates): boolean {
-  if (!streamsUnchecked(task) || gates.frontier.open) return false
-  const missing = closedBecause(gates.frontier.code)
-  return task.whenUnreachable.find((way) => possible(way, missing, true, task.fallback !== undefined)) === 'keep'
-}
-
-function possible(way: WhenUnreachable, missing: NoFrontier, hasSpare: boolean, hasFallback: boolean): boolean {
-  switch (way) {
-    case 'queue':
-      return missing === 'offline' || missing === 'frontier-unreachable'
-    case 'keep':
-      return hasSpare
-    case 'fallback':
-      return hasFallback
-    case 'refuse':
-      return true
-  }
-}
-
 function onward(code: RouteCode): 'must-go-out' | 'device-not-capable' {
   return code === 'must-go-out' ? 'must-go-out' : 'device-not-capable'
-}
-
-function closedBecause(code: RouteCode): NoFrontier {
-  return code === 'must-go-out' || code === 'device-not-capable' ? 'no-frontier' : code
 }
 
 function promptLength<I, O>({ task, input, history }: Request<I, O>): number {
