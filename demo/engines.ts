@@ -10,6 +10,9 @@ const GENERATOR = 'HuggingFaceTB/SmolLM2-135M-Instruct'
 /** What the frontier model costs in this demo: an example, per million tokens. */
 export const PRICE = { input: 3, output: 15, currency: 'USD' } as const
 
+/** Milliseconds between two pictures of a download. */
+const PROGRESS_EVERY = 200
+
 /** A runtime as the person set it up. Without `generator` the language model is not there, so nothing can make it load. */
 export async function openRuntime(state: State, generator: boolean): Promise<Runtime> {
   const runtime = await createRuntime({
@@ -29,10 +32,15 @@ export async function openRuntime(state: State, generator: boolean): Promise<Run
 /** Keeps the picture of each model's load up to date. Returns how to stop. */
 export function watchModels(runtime: Runtime, state: State, changed: () => void): () => void {
   const since: Record<ModelKind, number | undefined> = { encoder: undefined, generator: undefined }
+  let shown = { at: 0, stage: '' }
   const stops = [
     runtime.on('progress', ({ kind, stage, loaded, total }) => {
-      const start = (since[kind] ??= performance.now())
-      const seconds = (performance.now() - start) / 1000
+      // Bytes come in faster than anybody reads.
+      const now = performance.now()
+      if (stage === shown.stage && now - shown.at < PROGRESS_EVERY) return
+      shown = { at: now, stage }
+      const start = (since[kind] ??= now)
+      const seconds = (now - start) / 1000
       const rate = seconds > 0.2 ? loaded / seconds : 0
       state.models = { ...state.models, [kind]: { phase: 'loading', stage, loaded, total, rate } }
       changed()
