@@ -2,6 +2,7 @@ import { classify, draft, extract, type Task } from 'transaxle'
 import * as v from 'valibot'
 
 import { fieldsSchema, textOf, type Fields, type Inbox, type InboxMessage } from './inbox.ts'
+import { PHRASES } from './phrases.ts'
 import { judgeBlanks, judgeEcho, judgeEnding, judgeLength, judgeNumbers, relevantFacts } from './reply-rules.ts'
 
 /** What every task is given of a message. */
@@ -52,7 +53,8 @@ function triageTask({ intents }: Inbox, train: readonly InboxMessage[]): Task<Ma
     labels: intents.map(({ id, description }) => ({
       id,
       description,
-      examples: train.filter(({ reference }) => reference.intent === id).map(textOf),
+      // Phrases first: the language model's prompt has room for the first few only.
+      examples: [...(PHRASES[id] ?? []), ...train.filter(({ reference }) => reference.intent === id).map(textOf)],
     })),
     whenUnreachable: ['keep', 'queue', 'refuse'],
   })
