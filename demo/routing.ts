@@ -33,8 +33,9 @@ export function placeOf(sample: Sample, limits: Limits, generatorReady: boolean)
   if (encoder?.score === undefined) return 'unread'
   if (encoder.score <= limits.encoder) return 'encoder'
   if (!generatorReady) return 'frontier'
-  if (generator?.score === undefined) return 'next'
-  return generator.score <= limits.generator ? 'generator' : 'frontier'
+  if (generator === undefined) return 'next'
+  // An answer that nobody can judge goes out, as the task says.
+  return generator.score !== undefined && generator.score <= limits.generator ? 'generator' : 'frontier'
 }
 
 export function splitAt(samples: Iterable<Sample>, limits: Limits, generatorReady: boolean): Split {

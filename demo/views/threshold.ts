@@ -39,7 +39,11 @@ export function thresholdView(state: State, actions: Actions): TemplateResult {
             ? unread(state)
             : html`<b>${stays}</b> of ${total} messages would stay on this device, <b>${places.frontier}</b> go to the
                 frontier${places.next > 0 ? html`, <b>${places.next}</b> would be tried by the language model first` : nothing}.
-                Triage costs <b>${money(places.frontier * price)}</b> instead of ${money(total * price)}.`
+                Triage costs
+                <b
+                  >${money(places.frontier * price)}${places.next > 0 ? ` to ${money((places.frontier + places.next) * price)}` : ''}</b
+                >
+                instead of ${money(total * price)}.`
         }
       </p>
       ${splitBar(split)}

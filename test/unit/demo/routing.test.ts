@@ -19,6 +19,8 @@ describe('routing', () => {
     expect(placeOf(sample(0.8, 0.2), at(0.3), true)).toBe('generator')
     expect(placeOf(sample(0.8, 0.4), at(0.3), true)).toBe('frontier')
     expect(placeOf(sample(0.8, 0.2), at(0.3), false)).toBe('frontier')
+    const unjudged = { ...sample(0.8), generator: { score: undefined, label: 'a' } }
+    expect(placeOf(unjudged, at(0.3), true)).toBe('frontier')
   })
 
   test('says where nothing is known', () => {
