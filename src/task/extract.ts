@@ -1,11 +1,19 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 
-import type { ChatMessage, Prompt } from '../contracts/engine.ts'
-import type { Check, Draft, Rung, RungContext, Task } from '../contracts/task.ts'
+import type { ChatMessage } from '../contracts/engine.ts'
+import type { Check, Rung, Task } from '../contracts/task.ts'
 import { canonicalJson, isRecord } from '../utils/json.ts'
 import { defineTask, type TaskOptions } from './define-task.ts'
-import { isGrounded, quotedStrings } from './grounding.ts'
-import { objectEnd, readJson } from './read-json.ts'
+import { fetchedRung } from './fetched-rung.ts'
+import { readJson } from './read-json.ts'
+
+const FIELDS = {
+  id: 'fields',
+  kind: 'generator',
+  summary: 'The values one by one by the language model, after a few examples',
+} as const
+
+const JSON_TEXT = { id: 'generate', kind: 'generator', summary: 'JSON by the language model after a few examples' } as const
 
 export interface Example<O> {
   /** A text in the form that `text` gives. */
@@ -15,13 +23,21 @@ export interface Example<O> {
 
 export interface ExtractOptions<I, O> extends TaskOptions<I, O> {
   readonly output: StandardSchemaV1<unknown, O>
-  /** The same as JSON Schema: an object with `properties`. The frontier model gets it, and its key order is the answer's. */
+  /**
+   * The same as JSON Schema: an object with `properties`. The frontier model gets it, and its key order is the answer's. On the device,
+   * `type`, `enum`, `const`, `required` and, with `grounded`, `pattern` say what a value may be: a text with a `pattern` is looked up in
+   * the source by it.
+   */
   readonly jsonSchema: Readonly<Record<string, unknown>>
   /** The text to read. */
   readonly text: (input: I) => string
   /** What to extract, in a few sentences. */
   readonly instructions: string
-  /** Two or three are worth more than any wording. They are in every device prompt, so they cost prefill. */
+  /**
+   * Worth more than any wording: ten short ones, some with nulls, read better than five. All are in every device prompt; the engine
+   * keeps what prompts have in common, so only the first request pays for them. How often a value is null among them is how often
+   * it is expected to be.
+   */
   readonly examples: readonly Example<O>[]
   /** Adds the check that every string in the answer stands in the text, but for those with an `enum` in the schema. Default false. */
   readonly grounded?: boolean | undefined
@@ -29,70 +45,45 @@ export interface ExtractOptions<I, O> extends TaskOptions<I, O> {
   readonly maxTokens?: number | undefined
 }
 
+/** What the rungs of `extract` are made of; their code is fetched with the first answer. */
+export interface ExtractRungOptions<I, O> extends Pick<
+  ExtractOptions<I, O>,
+  'name' | 'output' | 'jsonSchema' | 'text' | 'instructions' | 'examples'
+> {
+  readonly grounded: boolean
+  readonly maxTokens: number
+  readonly properties: Readonly<Record<string, unknown>>
+  /** Of the answer, in their order. */
+  readonly keys: readonly string[]
+  /** Members whose values come from a list, so that they need not stand in the text. */
+  readonly enums: ReadonlySet<string>
+}
+
 /**
- * Text in, one JSON object out. Device rung `generate`: the examples as earlier turns, greedy, the answer begun with its first key and
- * stopped when its object closes; one repair pass that is told what was wrong.
+ * Text in, one JSON object out. Device rung `fields`, where all properties are scalar: value by value, greedy, after the examples;
+ * keys, quotes and brackets come from the schema. Else device rung `generate`: the object as one text, with one repair pass.
  * @throws UsageError `invalid-option`
  */
 export function extract<I, O>(options: ExtractOptions<I, O>): Task<I, O> {
-  const { output, jsonSchema, text, instructions, examples, grounded = false, maxTokens = 96 } = options
-  const enums = enumKeys(jsonSchema)
-  const turns = examples.flatMap(({ input, output }): ChatMessage[] => [
-    { role: 'user', content: input },
-    { role: 'assistant', content: JSON.stringify(output) },
-  ])
-  // Begun up to the end of the first key: there the text's tokens are the same as in the examples.
-  const prefill = `{"${firstKey(examples[0]?.output, jsonSchema)}`
-
-  async function answer(messages: readonly ChatMessage[], source: string, repaired: 0 | 1, context: RungContext): Promise<Draft> {
-    const prompt: Prompt = { messages, prefill }
-    const complete = (written: string): boolean => objectEnd(prefill + written, 0) !== undefined
-    const { generate } = await import('./generate.ts')
-    const made = await generate(context, { prompt, maxTokens, stop: ['\n'] }, (piece) => context.onText(piece), complete)
-    const written = prefill + made.text
-    const parsed = readJson(written)
-    const valid = parsed.ok && (await output['~standard'].validate(parsed.value)).issues === undefined
-    const quoted = parsed.ok ? quotedStrings(parsed.value, enums) : []
-    return {
-      parsed,
-      text: written,
-      signals: {
-        ...made.signals,
-        valid: Number(valid),
-        repaired,
-        grounded: quoted.length === 0 ? 1 : quoted.filter((value) => isGrounded(value, source)).length / quoted.length,
-        fields: quoted.length,
-      },
-      usage: made.usage,
-    }
-  }
-
-  const ask = (input: I): readonly ChatMessage[] => [
-    { role: 'system', content: instructions },
-    ...turns,
-    { role: 'user', content: text(input) },
-  ]
-  const rung: Rung<I> = {
-    id: 'generate',
-    kind: 'generator',
-    summary: 'JSON by the language model after a few examples',
-    answer: (input, context) => answer(ask(input), text(input), 0, context),
-    repair: (input, draft, problem, context) =>
-      answer(
-        [
-          ...ask(input),
-          { role: 'assistant', content: draft.text },
-          { role: 'user', content: `That is wrong: ${problem}. Answer again with the corrected JSON for the last message.` },
-        ],
-        text(input),
-        1,
-        context,
-      ),
-  }
+  const { jsonSchema, text, instructions, examples, grounded = false, maxTokens = 96 } = options
+  const properties = isRecord(jsonSchema['properties']) ? jsonSchema['properties'] : {}
+  const enums = new Set(Object.keys(properties).filter((key) => isListed(properties[key])))
+  const first = examples[0]?.output
+  const keys = Object.keys(isRecord(first) ? first : properties)
+  const made = { ...options, grounded, maxTokens, properties, enums, keys }
+  const schemas = Object.values(properties)
+  const rung: Rung<I> =
+    schemas.length > 0 && schemas.every(isScalar)
+      ? fetchedRung<I>(FIELDS, async () => (await import('./extract-fields.ts')).fieldsRung(made))
+      : {
+          ...JSON_TEXT,
+          answer: async (...args) => (await import('./extract-json.ts')).jsonRung(made).answer(...args),
+          repair: async (...args) => (await import('./extract-json.ts')).jsonRung(made).repair(...args),
+        }
   const inText: Check<I, O> = {
     name: 'grounded',
-    judge: (value, input) =>
-      quotedStrings(value, enums).every((quoted) => isGrounded(quoted, text(input)))
+    judge: async (value, input) =>
+      (await import('./extract-signals.ts')).groundingSignals(value, text(input), enums)['grounded'] === 1
         ? undefined
         : 'a value does not stand in the text; use its words or null',
   }
@@ -107,7 +98,10 @@ export function extract<I, O>(options: ExtractOptions<I, O>): Task<I, O> {
           role: 'system',
           content: `${instructions}\n\nAnswer with one JSON object that follows this JSON Schema, and nothing else:\n${canonicalJson(jsonSchema)}`,
         },
-        ...turns,
+        ...examples.flatMap(({ input, output }): ChatMessage[] => [
+          { role: 'user', content: input },
+          { role: 'assistant', content: JSON.stringify(output) },
+        ]),
         { role: 'user', content: text(input) },
       ],
       // Counted by another tokenizer, with a fence or a word around it.
@@ -119,21 +113,13 @@ export function extract<I, O>(options: ExtractOptions<I, O>): Task<I, O> {
   })
 }
 
-function properties(jsonSchema: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const found = jsonSchema['properties']
-  return isRecord(found) ? found : {}
+const SCALARS: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'null'])
+
+function isListed(schema: unknown): boolean {
+  return isRecord(schema) && ('enum' in schema || 'const' in schema)
 }
 
-function firstKey(example: unknown, jsonSchema: Readonly<Record<string, unknown>>): string {
-  const keys = Object.keys(isRecord(example) ? example : properties(jsonSchema))
-  return keys[0] ?? ''
-}
-
-/** Members whose values come from a list, so that they need not stand in the text. */
-function enumKeys(jsonSchema: Readonly<Record<string, unknown>>): ReadonlySet<string> {
-  return new Set(
-    Object.entries(properties(jsonSchema)).flatMap(([key, schema]) =>
-      isRecord(schema) && ('enum' in schema || 'const' in schema) ? [key] : [],
-    ),
-  )
+function isScalar(schema: unknown): boolean {
+  if (!isRecord(schema)) return false
+  return isListed(schema) || [schema['type']].flat().every((type) => SCALARS.has(type))
 }
