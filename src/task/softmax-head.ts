@@ -18,8 +18,8 @@ export interface FitHeadOptions {
 const DEFAULT_PENALTY = 0.15
 const MOST_STEPS = 500
 const CONVERGED = 3e-4
-/** Multiplications between pauses: some 5 ms, longer while the code is cold; a machine of a tenth of the speed stays near 50 ms. */
-const WORK_PER_PIECE = 5e5
+/** Multiplications between pauses: some 5 ms, longer while the code is cold. A pause may itself take 4 ms, so fewer would make the fit slow. */
+const WORK_PER_PIECE = 2e6
 
 /**
  * Minimises mean cross-entropy + penalty / 2 * |W|^2 by accelerated gradient descent (Nesterov 2004, constant step scheme III, section
@@ -41,7 +41,7 @@ export async function fitSoftmaxHead(
   const xt = transpose(x, n, dimensions)
   const inner = n <= 2 * dimensions ? n : dimensions
   // `forward` times the parameters gives logits; with parameters A it is the Gram matrix, whose gradient needs no second product.
-  const forward = inner === n ? multiply(x, xt, n, dimensions, n) : x
+  const forward = inner === n ? await gram(x, xt, n, dimensions, pause) : x
   const lipschitz = largestEigenvalue(forward, inner === n ? undefined : xt, n, inner) / (2 * n) + penalty
   const condition = Math.sqrt(lipschitz / penalty)
   const momentum = (condition - 1) / (condition + 1)
@@ -110,6 +110,24 @@ function largestEigenvalue(forward: Float64Array, back: Float64Array | undefined
   return 1.1 * value
 }
 
+/** x (n x dimensions) times its transpose, some rows at a time. */
+async function gram(
+  x: Float64Array,
+  xt: Float64Array,
+  n: number,
+  dimensions: number,
+  pause: () => Promise<void>,
+): Promise<Float64Array> {
+  const rows = Math.max(1, Math.floor(WORK_PER_PIECE / (dimensions * n)))
+  const out = new Float64Array(n * n)
+  for (let from = 0; from < n; from += rows) {
+    const some = Math.min(rows, n - from)
+    await pause()
+    out.set(multiply(x.subarray(from * dimensions, (from + some) * dimensions), xt, some, dimensions, n), from * n)
+  }
+  return out
+}
+
 /** a (rows x inner) times b (inner x columns), row-major. */
 function multiply(a: Float64Array, b: Float64Array, rows: number, inner: number, columns: number): Float64Array {
   const out = new Float64Array(rows * columns)
@@ -131,7 +149,11 @@ function pack(vectors: readonly Float32Array[], dimensions: number): Float64Arra
 }
 
 function transpose(matrix: Float64Array, rows: number, columns: number): Float64Array {
-  return Float64Array.from(matrix, (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)] ?? 0)
+  const out = new Float64Array(matrix.length)
+  matrix.forEach((value, i) => {
+    out[(i % columns) * rows + Math.floor(i / columns)] = value
+  })
+  return out
 }
 
 function nextMacrotask(): Promise<void> {
