@@ -6,7 +6,6 @@ import { groundingSignals, mergeSignals } from './extract-signals.ts'
 import { asSpelled, groundedStart, spansMatching, wordsOf } from './extract-spans.ts'
 import { generate } from './generate.ts'
 import { isGrounded } from './grounding.ts'
-import { softmax } from './softmax-head.ts'
 
 /** Stands for "no text" when the model's own preference between given values is measured (Zhao et al. 2021, section 4). */
 const EMPTY_TEXT = 'N/A'
@@ -103,7 +102,7 @@ async function choose(
   const prior = await context.remember(`prior of ${key}`, () => score(empty))
   const gains = (await score(prompt, context.signal)).map((logprob, i) => logprob - (prior[i] ?? 0))
   const top = gains.indexOf(Math.max(...gains))
-  return { value: choices[top], sure: softmax(gains)[top] ?? 0, signals: [] }
+  return { value: choices[top], sure: shareOfTop(gains), signals: [] }
 }
 
 /** The likeliest part of the source that has the form of the schema's `pattern`: where there is only one, no model is asked. */
@@ -122,7 +121,7 @@ async function choosePart(
   const scores = await generator.score({ text: `${prompt}${label}: "` }, candidates, { signal })
   const logprobs = scores.map(({ logprob }) => logprob)
   const top = logprobs.indexOf(Math.max(...logprobs))
-  return { value: parts[top], sure: softmax(logprobs)[top] ?? 0, signals: [] }
+  return { value: parts[top], sure: shareOfTop(logprobs), signals: [] }
 }
 
 /** A value out of the source's own words. */
@@ -176,4 +175,10 @@ function likeliest(
       logprobs.reduce((sum, logprob) => sum + Math.exp(logprob), 0),
     ),
   }
+}
+
+/** The softmax of the highest. */
+function shareOfTop(logits: readonly number[]): number {
+  const top = Math.max(...logits)
+  return 1 / logits.reduce((sum, logit) => sum + Math.exp(logit - top), 0)
 }

@@ -3,23 +3,22 @@ import type { Draft, Rung, RungContext } from '../contracts/task.ts'
 import type { ExtractRungOptions } from './extract.ts'
 import { groundingSignals } from './extract-signals.ts'
 import { generate } from './generate.ts'
-import { objectEnd, readJson } from './read-json.ts'
 
 /**
  * The object as one text, for schemas of any shape: the examples as earlier turns, greedy, the answer begun with its first key and
  * stopped when its object closes; one repair pass that is told what was wrong.
  */
 export function jsonRung<I, O>(options: ExtractRungOptions<I, O>): Required<Pick<Rung<I>, 'answer' | 'repair'>> {
-  const { keys, output, text, instructions, examples, maxTokens } = options
+  const { keys, output, text, instructions, examples, maxTokens, parse } = options
   // Begun up to the end of the first key: there the text's tokens are the same as in the examples.
   const prefill = `{"${keys[0] ?? ''}`
 
   async function answer(messages: readonly ChatMessage[], source: string, repaired: 0 | 1, context: RungContext): Promise<Draft> {
     const prompt: Prompt = { messages, prefill }
-    const complete = (written: string): boolean => objectEnd(prefill + written, 0) !== undefined
+    const complete = (written: string): boolean => parse(prefill + written).ok
     const made = await generate(context, { prompt, maxTokens, stop: ['\n'] }, (piece) => context.onText(piece), complete)
     const written = prefill + made.text
-    const parsed = readJson(written)
+    const parsed = parse(written)
     const valid = parsed.ok && (await output['~standard'].validate(parsed.value)).issues === undefined
     const grounding = groundingSignals(parsed.ok ? parsed.value : undefined, source, options.enums)
     return { parsed, text: written, signals: { ...made.signals, valid: Number(valid), repaired, ...grounding }, usage: made.usage }

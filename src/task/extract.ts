@@ -52,6 +52,8 @@ export interface ExtractRungOptions<I, O> extends Pick<
 > {
   readonly grounded: boolean
   readonly maxTokens: number
+  /** Handed in, since the core entry needs it too: a file that both import would be one more file of the core. */
+  readonly parse: typeof readJson
   readonly properties: Readonly<Record<string, unknown>>
   /** Of the answer, in their order. */
   readonly keys: readonly string[]
@@ -70,7 +72,7 @@ export function extract<I, O>(options: ExtractOptions<I, O>): Task<I, O> {
   const enums = new Set(Object.keys(properties).filter((key) => isListed(properties[key])))
   const first = examples[0]?.output
   const keys = Object.keys(isRecord(first) ? first : properties)
-  const made = { ...options, grounded, maxTokens, properties, enums, keys }
+  const made = { ...options, grounded, maxTokens, properties, enums, keys, parse: readJson }
   const schemas = Object.values(properties)
   const rung: Rung<I> =
     schemas.length > 0 && schemas.every(isScalar)
