@@ -9,6 +9,8 @@ export function launch(): Promise<Browser> {
 
 /** Builds with Vite and serves the result on a free port, as it would be deployed. */
 export async function buildAndServe(config: InlineConfig): Promise<{ readonly url: string; readonly server: PreviewServer }> {
+  // Vitest says `test` here; what is built is what is deployed.
+  process.env['NODE_ENV'] = 'production'
   await build({ logLevel: 'warn', ...config })
   const server = await preview({ logLevel: 'warn', ...config, preview: { port: 0, host: '127.0.0.1' } })
   const address = server.httpServer.address()
