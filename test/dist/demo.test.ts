@@ -61,7 +61,8 @@ async function limit(value: string): Promise<void> {
 test('shows the inbox before any model is there, and is isolated and strict', async () => {
   await expect.poll(() => page.locator('.messages > li').count()).toBeGreaterThan(9)
   expect(await page.evaluate(() => crossOriginIsolated)).toBe(true)
-  const headers = (await (await fetch(served.url)).headers.get('content-security-policy')) ?? ''
+  const { headers: sent } = await fetch(served.url)
+  const headers = sent.get('content-security-policy') ?? ''
   expect(headers).toContain("default-src 'none'")
   expect(headers).not.toContain('unsafe-inline')
 })
