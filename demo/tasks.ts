@@ -62,25 +62,26 @@ function triageTask({ intents }: Inbox, train: readonly InboxMessage[]): Task<Ma
 
 const NULLABLE = { type: ['string', 'null'] }
 
+/** Short and varied: model names and plain words, with and without name and number, one with nothing in it. */
+const EXTRACT_EXAMPLES: readonly string[] = ['m029', 'm081', 'm070', 'm011', 'm072', 'm180', 'm044', 'm153', 'm162', 'm174']
+
 /**
  * The check lets through only what stands in the message, so what the device read is worth keeping when nothing better can be had:
  * at worst a field is missing or is another word of the customer's own.
  */
 function extractTask(train: readonly InboxMessage[]): Task<Mail, Fields> {
-  // One short example of each kind: everything there, only an article, nothing, name and order without an article.
-  const kinds = ['name order product', 'product', '', 'name order']
-  const examples = kinds.flatMap((kind) => train.find(({ reference }) => kindOf(reference.fields) === kind) ?? [])
+  const examples = EXTRACT_EXAMPLES.flatMap((wanted) => train.find(({ id }) => id === wanted) ?? [])
   return extract({
     name: 'extract',
     version: 1,
     input: mail,
     text: textOf,
     instructions:
-      'Read the e-mail of a customer. Give as JSON: "name", the full name that the customer signs with; "order_id", the number of the order; "product", the article that it is about. Copy the words of the e-mail. Use null for what is not in it.',
+      'Copy from each e-mail the name that the customer signs with, the number of the order and the product that it is about. Write null for what is not in it.',
     output: fieldsSchema,
     jsonSchema: {
       type: 'object',
-      properties: { name: NULLABLE, order_id: NULLABLE, product: NULLABLE },
+      properties: { name: NULLABLE, order_id: { ...NULLABLE, pattern: '^(BB-)?[1-9]\\d{4}$' }, product: NULLABLE },
       required: ['name', 'order_id', 'product'],
       additionalProperties: false,
     },
@@ -129,10 +130,6 @@ export function acknowledgement(shop: string): Reply {
   return {
     text: `Thank you for your message to ${shop}. We have received it, and a colleague will read it and write back to you as soon as possible. You need not do anything until then.`,
   }
-}
-
-function kindOf({ name, order_id, product }: Fields): string {
-  return [name === null ? [] : ['name'], order_id === null ? [] : ['order'], product === null ? [] : ['product']].flat().join(' ')
 }
 
 function byLength(a: InboxMessage, b: InboxMessage): number {

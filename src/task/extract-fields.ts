@@ -14,7 +14,7 @@ const EMPTY_TEXT = 'N/A'
  * Odds at which a value is as likely to be there as not. The model puts most of its probability on values of the examples, so that
  * what it leaves for the words of the text is little even where one of them is right. Set on the sample inbox's `calibration` split.
  */
-const EVEN_ODDS = 1 / 6
+const EVEN_ODDS = 1 / 12
 
 interface Read {
   readonly value: unknown
