@@ -150,6 +150,7 @@ export async function start(
   }
 
   async function look(): Promise<void> {
+    await requests.catchUp()
     const online = await runtime().online()
     if (online === state.online) return
     state.online = online
@@ -268,9 +269,10 @@ export async function start(
         state.results.clear()
         scoring.forget()
         await reopen()
-        await Promise.all([requests.refreshLedger(), requests.refreshOutbox(), warmUp()])
+        await Promise.all([requests.refreshLedger(), requests.refreshOutbox()])
         state.notice = 'Everything this page had stored is deleted, but for the model files and your settings.'
         changed()
+        await warmUp()
       }),
     pane(pane) {
       state.pane = pane

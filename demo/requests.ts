@@ -2,7 +2,7 @@ import { isTransaxleError, type OutboxEntry, type Runtime } from 'transaxle'
 
 import { messageOf } from './engines.ts'
 import type { Memory } from './memory.ts'
-import { readValue, toResult, type MessageResults, type Result, type TaskName, type Values } from './results.ts'
+import { TASK_NAMES, readValue, toResult, type MessageResults, type Result, type TaskName, type Values } from './results.ts'
 import { runningKey, type State } from './state.ts'
 
 export interface RequestsOptions {
@@ -25,6 +25,8 @@ export interface Requests {
   refreshLedger(): Promise<void>
   /** After many were triaged at once: notes for each what was sent. */
   noteAllSent(): Promise<void>
+  /** The ledger may be written after an answer came through the outbox: then what was sent is noted later. */
+  catchUp(): Promise<void>
 }
 
 export function createRequests({ state, memory, runtime, changed }: RequestsOptions): Requests {
@@ -72,12 +74,15 @@ export function createRequests({ state, memory, runtime, changed }: RequestsOpti
     }
   }
 
-  /** What was replaced before sending stands in the ledger, which is written after the answer is out. */
+  /** What was sent, and what was replaced before, stands in the ledger, which is written after the answer is out. */
   function noteSent(task: TaskName, message: string): void {
     const results = state.results.get(message)
     const result = results?.[task]
     const entry = state.ledger.entries.findLast(({ request }) => request === result?.id)
-    if (result !== undefined && entry !== undefined) keep(message, { ...results, [task]: { ...result, redacted: entry.redacted } })
+    if (result === undefined || entry === undefined) return
+    const { redacted, bytesSent, bytesReceived, money } = entry
+    const model = result.settled === 'frontier' ? (entry.model ?? result.model) : result.model
+    keep(message, { ...results, [task]: { ...result, redacted, bytesSent, bytesReceived, spent: money, model } })
   }
 
   async function refreshOutbox(): Promise<void> {
@@ -158,11 +163,22 @@ export function createRequests({ state, memory, runtime, changed }: RequestsOpti
     refreshLedger,
     async noteAllSent() {
       await refreshLedger()
-      for (const [message, { triage }] of state.results) {
-        if (triage !== undefined && triage.bytesSent > 0 && triage.redacted === undefined) noteSent('triage', message)
-      }
+      for (const { message, task } of unnoted(state)) noteSent(task, message)
+    },
+    async catchUp() {
+      if (unnoted(state).length > 0) await this.noteAllSent()
     },
   }
+}
+
+/** Answers of the frontier model without a note of what was sent for them. */
+function unnoted({ results }: State): readonly { readonly message: string; readonly task: TaskName }[] {
+  return [...results].flatMap(([message, each]) =>
+    TASK_NAMES.filter((task) => each[task]?.settled === 'frontier' && each[task].redacted === undefined).map((task) => ({
+      message,
+      task,
+    })),
+  )
 }
 
 function findRequest(
@@ -170,7 +186,7 @@ function findRequest(
   id: string,
 ): { readonly task: TaskName; readonly message: string; readonly results: MessageResults } | undefined {
   for (const [message, each] of results) {
-    for (const task of ['triage', 'extract', 'draft'] as const) if (each[task]?.id === id) return { task, message, results: each }
+    for (const task of TASK_NAMES) if (each[task]?.id === id) return { task, message, results: each }
   }
   return undefined
 }
