@@ -49,8 +49,11 @@ export interface Runtime {
   offline: boolean
   /** Whether the gateway answers now. */
   online(): Promise<boolean>
-  /** Says whether the device's answer to the request of this outcome was good enough: a label for the calibrators. */
-  label(outcome: { readonly id: string }, good: boolean): Promise<boolean>
+  /**
+   * Says whether the device's answer was good enough: a label for the calibrators. False, and nothing kept, where the outcome was not
+   * settled on the device: what is said of another's answer says nothing of the device's.
+   */
+  label(outcome: Pick<Outcome<unknown>, 'id' | 'settled'>, good: boolean): Promise<boolean>
   readonly calibrators: Pick<Scorer, 'fit' | 'exportCalibrators' | 'importCalibrators'>
   readonly threads: Threads
   /** Escalations that wait for the network, and answers that came since. */
@@ -114,7 +117,12 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     return new GatewayClient({ ...gateway, fetch, now })
   })
   const loadRedact = once(async () => (await import('./policy/redact.ts')).redact)
-  const connectivity = createConnectivity({ probe: async (signal) => (await loadGateway()).probe(signal), onLine, now })
+  const connectivity = createConnectivity({
+    probe: async (signal) => (await loadGateway()).probe(signal),
+    onLine,
+    now,
+    onChange: (online) => events.emit('online', online),
+  })
 
   const keyOf = (request: Pick<RequestFacts, 'task'>, rung: RungName): string | undefined => {
     const report = reports.get(rung.kind)
@@ -278,7 +286,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       if (!offline) wake()
     },
     online: () => connectivity.online(),
-    label: ({ id }, good) => scorer.label(id, good),
+    label: async ({ id, settled }, good) => settled === 'device' && (await scorer.label(id, good)),
     calibrators: scorer,
     threads: {
       create: async (options) => (await loadThreads()).create(options),

@@ -45,8 +45,20 @@ export function createCourier(options: CourierOptions): Courier {
     finish: async (entry, text) =>
       (await known.get(entry.task)?.finish(entry, text)) ?? { ok: false, problem: 'its task is not known here.' },
   })
-  outbox.on('settled', ({ entry }) => onDelivered(entry))
-  outbox.on('tried', (delivery) => void record(delivery).catch(() => {}))
+  // Told once the ledger has it, so that whoever is told can look up what left.
+  const recording = new Map<string, Promise<void>>()
+  outbox.on('tried', (delivery) =>
+    recording.set(
+      delivery.entry.id,
+      record(delivery).catch(() => {}),
+    ),
+  )
+  outbox.on('settled', ({ entry }) => {
+    void Promise.resolve(recording.get(entry.id)).then(() => {
+      recording.delete(entry.id)
+      onDelivered(entry)
+    })
+  })
   signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
 
   async function drain(): Promise<void> {

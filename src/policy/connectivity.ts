@@ -8,6 +8,8 @@ export interface ConnectivityOptions {
   readonly onLine: () => boolean
   readonly now: () => number
   readonly probeTimeout?: number | undefined
+  /** Called when a measurement, an exchange or the switch says something new. */
+  readonly onChange?: ((online: boolean) => void) | undefined
 }
 
 export interface Connectivity {
@@ -23,16 +25,23 @@ export interface Connectivity {
 }
 
 /** Online as a measurement of the gateway, since `navigator.onLine` knows only of the cable. */
-export function createConnectivity({ probe, onLine, now, probeTimeout = 3000 }: ConnectivityOptions): Connectivity {
+export function createConnectivity(options: ConnectivityOptions): Connectivity {
+  const { probe, onLine, now, probeTimeout = 3000, onChange } = options
   let switchedOff = false
   let last: { readonly at: number; readonly reachable: boolean } | undefined
   let running: Promise<boolean> | undefined
 
   async function measure(): Promise<boolean> {
     const reachable = await probe(AbortSignal.timeout(probeTimeout)).catch(() => false)
-    last = { at: now(), reachable }
     running = undefined
+    saw(reachable)
     return reachable
+  }
+
+  function saw(reachable: boolean): void {
+    const before = last?.reachable
+    last = { at: now(), reachable }
+    if (before !== reachable && !switchedOff) onChange?.(reachable)
   }
 
   return {
@@ -41,15 +50,14 @@ export function createConnectivity({ probe, onLine, now, probeTimeout = 3000 }: 
       if (last === undefined || now() - last.at >= FRESH) running ??= measure()
       return last?.reachable ?? running ?? false
     },
-    saw(reachable) {
-      last = { at: now(), reachable }
-    },
+    saw,
     get offline() {
       return switchedOff
     },
     set offline(off) {
       switchedOff = off
       last = undefined
+      if (off) onChange?.(false)
     },
   }
 }

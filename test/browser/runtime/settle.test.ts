@@ -87,6 +87,7 @@ describe('a real request settles', () => {
     expect(outcome).toMatchObject({ settled: 'frontier', value: { label: messages[1]?.reference.intent } })
     expect(outcome.cost.spent).toBeGreaterThan(0)
     expect(await outcome.done).toEqual([])
+    expect(await runtime.label(outcome, true)).toBe(false)
     const ledger = await runtime.ledger.list()
     expect(ledger.at(-1)).toMatchObject({ task: 'triage@1', settled: 'frontier', bytesSent: outcome.cost.bytesSent })
   })
