@@ -64,7 +64,8 @@ async function bundle(): Promise<readonly Chunk[]> {
       target: 'es2023',
       // A library build, since the preload helper that an app build puts around each dynamic import is Vite's and not ours.
       lib: { entry: ENTRY, formats: ['es'] },
-      rolldownOptions: { output: { minify: true } },
+      // Shared modules may join the entry, as they join an app's own entry chunk.
+      rolldownOptions: { preserveEntrySignatures: 'allow-extension', output: { minify: true } },
     },
   })
   if (!Array.isArray(built)) throw new Error('The build of the core entry gave no output.')
