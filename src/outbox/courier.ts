@@ -53,13 +53,14 @@ export function createCourier(options: CourierOptions): Courier {
       record(delivery).catch(() => {}),
     ),
   )
-  outbox.on('settled', ({ entry }) => {
-    void Promise.resolve(recording.get(entry.id)).then(() => {
-      recording.delete(entry.id)
-      onDelivered(entry)
-    })
-  })
+  outbox.on('settled', ({ entry }) => void tell(entry))
   signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+
+  async function tell(entry: OutboxEntry): Promise<void> {
+    await recording.get(entry.id)
+    recording.delete(entry.id)
+    onDelivered(entry)
+  }
 
   async function drain(): Promise<void> {
     if (signal.aborted) return
