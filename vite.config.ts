@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-
 import { defineConfig, type UserConfigFnObject } from 'vite'
 
 import { gatewayPlugin } from './scripts/gateway-plugin.ts'
@@ -42,9 +40,6 @@ const config: UserConfigFnObject = defineConfig(({ command }) => ({
   worker: { format: 'es' as const },
   optimizeDeps: { exclude: ['onnxruntime-web'] },
   build: { outDir: 'dist-demo', target: 'es2023', assetsInlineLimit: 0 },
-  define: {
-    __VERSION__: JSON.stringify((JSON.parse(readFileSync(path('./package.json'), 'utf8')) as { version: string }).version),
-  },
 }))
 
 export default config
