@@ -23,14 +23,20 @@ export function findChromium(): string {
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
   const run = (...command: string[]): void => {
     const [program, ...args] = [...sudo, ...command]
-    if (program !== undefined) execFileSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+    if (program !== undefined)
+      execFileSync(program, args, {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      })
   }
   console.log('No Chromium found; installing the Debian package chromium …')
   try {
     run('apt-get', 'update', '-qq')
     run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'chromium')
   } catch (cause) {
-    throw new Error('The browser tests need Chromium. Install it (Debian: apt-get install chromium) or set CHROMIUM to its path.', { cause })
+    throw new Error('The browser tests need Chromium. Install it (Debian: apt-get install chromium) or set CHROMIUM to its path.', {
+      cause,
+    })
   }
   return findChromium()
 }
