@@ -2,7 +2,7 @@ import type { EngineOptions, GenerateRequest, Prompt } from '../src/contracts/en
 import type { LoadProgress, LoadReport } from '../src/contracts/models.ts'
 import type { Part } from '../src/contracts/part.ts'
 import type { CandidateScore } from '../src/contracts/signals.ts'
-import type { EngineWorker, Wire, WorkerKind } from '../src/contracts/wire.ts'
+import type { EngineWorker, Wire, WireApi, WorkerKind } from '../src/contracts/wire.ts'
 import { EngineError } from '../src/errors/engine-error.ts'
 import { toShape } from '../src/errors/shape.ts'
 import { WorkerError } from '../src/errors/worker-error.ts'
@@ -13,7 +13,7 @@ import type { LoadContext } from './backends/session.ts'
 import { PartBatcher } from './part-batcher.ts'
 
 /** Version of the wire this worker speaks. Changes when a call changes its meaning. */
-const API = 1
+const API: WireApi = 1
 
 /** What the host needs of its surroundings. The loaders are called lazily, so that one kind never fetches the other's code. */
 export interface HostOptions {
