@@ -18,6 +18,10 @@ const NEGLIGIBLE = -30
  * relative error under 2e-10, which is less than float32 logits are exact to.
  */
 const STEPS_PER_NAT = 128
+/** Multiplied by, in place of divisions: they take more than half of the time of the whole pass. */
+const STEP = 1 / STEPS_PER_NAT
+const HALF = 1 / 2
+const THIRD = 1 / 3
 const POWERS: Float64Array = Float64Array.from({ length: -NEGLIGIBLE * STEPS_PER_NAT + 1 }, (_, i) => Math.exp(-i / STEPS_PER_NAT))
 
 /**
@@ -48,8 +52,8 @@ export function summarise(logits: Float32Array): LogitSummary {
       // e^relative = table entry * e^-rest, the second by three terms of its series
       const steps = relative * -STEPS_PER_NAT
       const whole = Math.trunc(steps)
-      const rest = (steps - whole) / STEPS_PER_NAT
-      const weight = (POWERS[whole] ?? 0) * (1 - rest * (1 - (rest / 2) * (1 - rest / 3)))
+      const rest = (steps - whole) * STEP
+      const weight = (POWERS[whole] ?? 0) * (1 - rest * (1 - HALF * rest * (1 - THIRD * rest)))
       sum += weight
       weighted += weight * relative
     }
