@@ -1,6 +1,6 @@
 /**
  * What customers say, in a sentence each: further examples for the sorting model, beside the six train messages of each intent. Written
- * for the demo from the intents' descriptions, without a look at the messages that figures are reported on.
+ * for the demo from the intents' descriptions; none is taken from a message.
  */
 export const PHRASES: Readonly<Record<string, readonly string[]>> = {
   order_status: [
